@@ -1,0 +1,270 @@
+"""From a checked config to objects, in the order in which they need each other.
+
+One rule wires everything: a part receives, by name, each keyword-only parameter that it
+asks for, from its own node, from the node around it, from the parts built before it, and
+from what the data know. ``_target_`` is the only selector.
+"""
+
+import functools
+import importlib
+import inspect
+import json
+import os
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from aerun.data import Data, DatasetOptions, Spec, prepare
+from aerun.objective import Objective
+from aerun.options import is_knob, knob_types, option_types
+from aerun.schedules import Knobs, Schedule
+from aerun.training.loop import Training
+from aerun.training.phases import TrainerOptions
+
+Config = Mapping[str, Any]
+
+HOSTS: dict[str, type] = {"dataset": DatasetOptions, "trainer": TrainerOptions}
+"""Options that a group has whatever is chosen in it."""
+
+
+class UnknownTarget(ValueError):
+    """A ``_target_`` that cannot be imported."""
+
+
+def locate(target: str) -> Any:
+    """The function or class of a dotted path.
+
+    Raises:
+        UnknownTarget: There is no such module or name; a mistake inside the module
+            itself passes through, with its own traceback.
+    """
+    module_name, _, name = target.rpartition(".")
+    if not module_name:
+        raise UnknownTarget(f"'{target}' is no dotted path; write module.Name")
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name is not None and f"{module_name}.".startswith(f"{error.name}."):
+            raise UnknownTarget(
+                f"there is no module '{error.name}' here or installed"
+            ) from None
+        raise
+    if not hasattr(module, name):
+        raise UnknownTarget(f"module '{module_name}' has no '{name}'")
+    return getattr(module, name)
+
+
+def is_part(value: Any) -> bool:
+    """Whether a value of the config is a node that names a target."""
+    return isinstance(value, Mapping) and "_target_" in value
+
+
+def make(node: Config, around: Mapping[str, Any] | None = None) -> Any:
+    """Build the part of a node, its children first.
+
+    Args:
+        node: With ``_target_``.
+        around: What the node may ask for beside its own options.
+
+    Returns:
+        What the target returns. A function whose open parameters are knobs (a loss, a
+        regularizer, a corruption) is itself the part.
+    """
+    target = locate(node["_target_"])
+    wanted = option_types(target)
+    given = {**(around or {}), **{k: v for k, v in node.items() if not is_part(v)}}
+    for name in wanted:
+        if is_part(node.get(name)):
+            given[name] = make(node[name], given)
+    is_module = inspect.isclass(target) and issubclass(target, nn.Module)
+    own = option_types(target.__init__) if is_module else wanted
+    arguments = {
+        name: given[name]
+        for name in own
+        if name in given and not (not inspect.isclass(target) and is_knob(own[name]))
+    }
+    if not inspect.isclass(target) and _is_formula(target):
+        return functools.partial(target, **arguments) if arguments else target
+    return target(**arguments)
+
+
+def _is_formula(target: Any) -> bool:
+    """Whether a function waits for tensors: it has positional parameters."""
+    parameters = inspect.signature(target).parameters.values()
+    return any(p.kind is p.POSITIONAL_OR_KEYWORD for p in parameters)
+
+
+def load_data(config: Config) -> Data:
+    """The data set of a config; the same request is loaded once per process.
+
+    Raises:
+        DataError: The data are absent or unusable.
+    """
+    key = json.dumps(config["dataset"], sort_keys=True)
+    # A file that changed between two runs of one process is another data set.
+    paths = [v for v in config["dataset"].values() if isinstance(v, str)]
+    stamps = tuple(
+        (path, Path(path).stat().st_mtime_ns) for path in paths if os.path.isfile(path)
+    )
+    return _load_data(key, stamps)
+
+
+@functools.lru_cache(maxsize=4)
+def _load_data(key: str, stamps: tuple[tuple[str, int], ...]) -> Data:
+    node = json.loads(key)
+    options = {f.name: node[f.name] for f in fields(DatasetOptions)}
+    return prepare(make(node), DatasetOptions(**options))
+
+
+def build_model(config: Config, shape: tuple[int, ...]) -> nn.Module:
+    """The model for examples of ``shape``, its weights drawn from ``seed``."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config["seed"])
+        return make(config["model"], {"shape": shape})
+
+
+def build_objective(config: Config, shape: tuple[int, ...]) -> Objective:
+    """The whole objective for examples of ``shape``, its weights drawn from ``seed``."""
+    corruption = config["corruption"]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config["seed"])
+        model = make(config["model"], {"shape": shape})
+        return Objective(
+            model=model,
+            loss=make(config["loss"]),
+            reduction=config["loss"]["reduction"],
+            regularizers={
+                name: make(node) for name, node in config["regularizer"].items()
+            },
+            corruption=None if corruption["_target_"] is None else make(corruption),
+        )
+
+
+def build_knobs(config: Config, objective: Objective) -> Knobs:
+    """Every number of the objective that may be a schedule, by its dotted name."""
+    values: dict[str, float | Schedule] = {}
+
+    def add(prefix: str, node: Config, names: list[str]) -> None:
+        for name in names:
+            value = node[name]
+            values[f"{prefix}.{name}"] = (
+                Schedule(**value) if isinstance(value, Mapping) else float(value)
+            )
+
+    add("loss", config["loss"], list(objective.loss.knobs))
+    for name, part in objective.regularizers.items():
+        opponent = getattr(part.call, "opponent_loss", None)
+        extra = [] if opponent is None else list(knob_types(opponent))
+        names = list(dict.fromkeys(["weight", *part.knobs, *extra]))
+        add(f"regularizer.{name}", config["regularizer"][name], names)
+    if objective.corruption is not None:
+        add("corruption", config["corruption"], list(objective.corruption.knobs))
+    return Knobs(values)
+
+
+def trainer_options(config: Config) -> TrainerOptions:
+    """The options that every trainer has."""
+    node = config["trainer"]
+    return TrainerOptions(
+        **{
+            field.name: make(node[field.name])
+            if is_part(node[field.name])
+            else node[field.name]
+            for field in fields(TrainerOptions)
+        }
+    )
+
+
+def dtype_of(config: Config) -> torch.dtype:
+    """The type of parameters and batches (mixed precision keeps them in float32)."""
+    double = config["trainer"]["precision"] == "float64"
+    return torch.float64 if double else torch.float32
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Built:
+    """Everything that a run works with."""
+
+    data: Data
+    """On the device."""
+    objective: Objective
+    knobs: Knobs
+    training: Training
+
+
+def build(config: Config, data: Data) -> Built:
+    """Build a run of a resolved config (see ``resolve``) on its data."""
+    device, dtype = torch.device(config["device"]), dtype_of(config)
+    objective = build_objective(config, data.spec.shape).to(device, dtype)
+    knobs, options = build_knobs(config, objective), trainer_options(config)
+    data = data.to(device, dtype)
+    trainer = locate(config["trainer"]["_target_"])
+    training = Training(
+        lambda: trainer(objective, data.train, options),
+        options,
+        knobs=knobs,
+        seed=config["seed"],
+        device=device,
+        dtype=dtype,
+    )
+    return Built(data=data, objective=objective, knobs=knobs, training=training)
+
+
+def resolve(config: Config, spec: Spec) -> dict[str, Any]:
+    """Fill in every automatic choice, so that the run can be repeated.
+
+    Args:
+        config: A checked config.
+        spec: What the data know.
+
+    Returns:
+        A new config with ``format``, ``data`` and no "auto" left.
+    """
+    config = deepcopy(dict(config))
+    if config["device"] == "auto":
+        config["device"] = _best_device()
+    trainer = config["trainer"]
+    if trainer["precision"] == "auto":
+        trainer["precision"] = "float32"
+    if trainer["compile"] == "auto":
+        trainer["compile"] = False
+    link = getattr(locate(config["loss"]["_target_"]), "link", None)
+    if link is not None and config["model"].get("output_activation") == "none":
+        config["model"]["output_activation"] = link
+    if trainer["threads"] == "auto":
+        trainer["threads"] = _threads(config, spec)
+    config["format"] = 1
+    config["data"] = {field.name: getattr(spec, field.name) for field in fields(Spec)}
+    return _plain(config)
+
+
+def _best_device() -> str:
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def _threads(config: Config, spec: Spec) -> int:
+    """One thread for small steps, where handing work over costs more than it saves."""
+    model = build_model(config, spec.shape)
+    weights = sum(p.numel() for p in model.parameters())
+    work = weights * config["trainer"]["batch_size"]
+    return 1 if work < _SMALL_STEP else os.cpu_count() or 1
+
+
+_SMALL_STEP = 2_000_000
+"""Weights times batch size below which a second thread measured slower."""
+
+
+def _plain(value: Any) -> Any:
+    """Tuples as lists, so that YAML gives back what it was given."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value

@@ -1,0 +1,273 @@
+"""The entry point: compose, check, dispatch. Imports nothing heavy before it must."""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+_VALUE_FLAGS = ("--config-dir", "-cd", "--cfg", "-c", "--package", "-p", "--info", "-i")
+_HYDRA_FLAGS = ("--help", "-h", "--hydra-help", "--cfg", "-c", "--info", "-i",
+                "--shell-completion", "-sc")  # fmt: skip
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Carry out a command line; its exit code.
+
+    Returns:
+        0 done, 1 a run failed, 2 a bad request, 130 Ctrl-C, 143 SIGTERM.
+    """
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        return _dispatch(arguments)
+    except KeyboardInterrupt:
+        print("aerun: interrupted; continue with: aerun task=resume run=last",
+              file=sys.stderr)  # fmt: skip
+        return 130
+
+
+def _dispatch(arguments: list[str]) -> int:
+    if "--version" in arguments:
+        from aerun import __version__
+
+        print(f"aerun {__version__}")
+        return 0
+    flags, overrides = split_flags(arguments)
+    if any(flag.split("=")[0] in _HYDRA_FLAGS for flag in flags):
+        return _hydra_answers([*flags, *overrides])
+    from aerun.errors import AerunError
+    from aerun.logs import set_up_console
+
+    set_up_console()
+    try:
+        multirun = "-m" in flags or "--multirun" in flags
+        request(overrides, multirun=multirun, config_dir=_config_dir(flags))
+    except AerunError as error:
+        print(f"aerun: {error}", file=sys.stderr)
+        return error.exit_code
+    except Exception as error:
+        _print_bug(error)
+        return 1
+    return 0
+
+
+def _print_bug(error: Exception) -> None:
+    """The traceback; where a user's own file took part, the frames of that file only."""
+    import sysconfig
+    import traceback
+
+    ours = str(Path(__file__).parent)
+    installed = tuple(sysconfig.get_paths()[k] for k in ("stdlib", "purelib", "platlib"))
+    frames = traceback.extract_tb(error.__traceback__)
+    theirs = [f for f in frames if not f.filename.startswith((ours, *installed, "<"))]
+    if not theirs:
+        traceback.print_exception(error)
+        return
+    lines = ["Traceback (your own file):\n", *traceback.format_list(theirs)]
+    lines += traceback.format_exception_only(error)
+    print("".join(lines), end="", file=sys.stderr)
+
+
+def split_flags(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Flags and overrides, wherever each stands (Hydra 1.3 wants flags in front)."""
+    flags, overrides = [], []
+    rest = iter(arguments)
+    for argument in rest:
+        if not argument.startswith("-"):
+            overrides.append(expand_home(argument))
+            continue
+        flags.append(argument)
+        if argument in _VALUE_FLAGS:
+            flags.extend([value] if (value := next(rest, None)) is not None else [])
+    return flags, overrides
+
+
+def expand_home(override: str) -> str:
+    """``key=~/x`` with the home folder, which the shell leaves alone there."""
+    key, equals, value = override.partition("=")
+    if equals and value.startswith("~/"):
+        return f"{key}={os.path.expanduser(value)}"
+    return override
+
+
+def request(
+    overrides: Sequence[str], *, multirun: bool = False, config_dir: str | None = None
+) -> Any:
+    """Carry out a request: compose, check, then run its task.
+
+    Args:
+        overrides: As on the command line, flags apart.
+        multirun: Whether comma lists are sweeps.
+        config_dir: A folder of the user's own options.
+
+    Returns:
+        Of one run its directory; of a sweep nothing.
+
+    Raises:
+        BadRequest: Nothing was started, no directory made.
+    """
+    if os.getcwd() not in sys.path:  # a console script lacks it: users' own classes
+        sys.path.append(os.getcwd())
+    task = _value_of("task", overrides)
+    if task == "resume":
+        from aerun.tasks.stored import resume_stored
+
+        return resume_stored(overrides)
+    from aerun.config.compose import Composer
+
+    composer = Composer(config_dir)
+    config = composer.compose(overrides, multirun=multirun)
+    if multirun:
+        return _sweep(composer, overrides)
+    return _run(composer, config)
+
+
+def _run(composer: Any, config: "DictConfig") -> Path:
+    """Check one run's request and data, claim its directory, run it."""
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.core.utils import run_job
+    from hydra.types import HydraContext
+    from omegaconf import open_dict, read_write
+
+    HydraConfig.instance().set_config(config)
+    typed = str(config.hydra.run.dir)
+    checked(config, output=typed)
+    from aerun.rundir import claim
+
+    exact = any(str(o).startswith("hydra.run.dir=") for o in config.hydra.overrides.hydra)
+    directory = claim(Path(typed), exact=exact)
+    with read_write(config.hydra), open_dict(config.hydra):
+        config.hydra.run.dir = str(directory)
+    from hydra._internal.callbacks import Callbacks
+
+    context = HydraContext(config_loader=composer.loader, callbacks=Callbacks(config))
+    result = run_job(
+        hydra_context=context,
+        task_function=job,
+        config=config,
+        job_dir_key="hydra.run.dir",
+        job_subdir_key=None,
+        configure_logging=False,
+    )
+    _ = result.return_value  # raises what the job raised
+    return directory
+
+
+def checked(config: "DictConfig", *, output: str | None = None) -> dict[str, Any]:
+    """The plain config of a composed one, once request and data are found good.
+
+    Raises:
+        BadRequest: With all mistakes.
+    """
+    from aerun.config.check import check, check_output
+    from aerun.config.compose import plain
+    from aerun.config.mistakes import BadRequest
+
+    request = plain(config)
+    mistakes = check(request)
+    if output is not None:
+        mistakes += check_output(output)
+    if mistakes:
+        raise BadRequest(mistakes)
+    check_loaded(request)
+    return request
+
+
+def check_loaded(request: dict[str, Any]) -> None:
+    """Load the data of a checked request and check what parts need of them.
+
+    Raises:
+        BadRequest: The data are unusable, or lack what a part needs.
+    """
+    from aerun.build import load_data, resolve
+    from aerun.config.check import check_data, show
+    from aerun.config.mistakes import BadRequest, Mistake
+    from aerun.errors import DataError
+
+    try:
+        data = load_data(request)
+    except DataError as error:
+        value = request["dataset"].get(error.key.rpartition(".")[2])
+        typed = error.key if value is None else f"{error.key}={show(value)}"
+        raise BadRequest([Mistake(typed=typed, problem=str(error))]) from None
+    if mistakes := check_data(resolve(request, data.spec), data.spec):
+        raise BadRequest(mistakes)
+
+
+def job(config: "DictConfig") -> float | None:
+    """What one run does, under every launcher; the figure that a sweep optimises."""
+    import logging
+
+    from hydra.core.hydra_config import HydraConfig
+
+    from aerun.build import locate
+    from aerun.config.compose import plain
+    from aerun.logs import log_file, set_up_console
+
+    set_up_console()
+    directory = Path(HydraConfig.get().runtime.output_dir)
+    request = plain(config)
+    point_latest_to(directory)
+    with log_file(directory / "aerun.log"):
+        try:
+            summary = locate(request["task"]["_target_"])(request, directory)
+        except Exception as error:
+            details = {"to_file_only": True}
+            logging.getLogger("aerun").debug(
+                "%s", error, exc_info=True, extra=details
+            )
+            raise
+    return summary["metrics"].get("test/mse")
+
+
+def point_latest_to(directory: Path) -> None:
+    """Make ``outputs/latest`` a link to a run, where runs are kept in ``outputs``."""
+    outputs = Path("outputs").absolute()
+    if outputs not in directory.absolute().parents:
+        return
+    beside = outputs / f".latest.{os.getpid()}"
+    beside.unlink(missing_ok=True)
+    beside.symlink_to(os.path.relpath(directory.absolute(), outputs))
+    os.replace(beside, outputs / "latest")
+
+
+def _sweep(composer: Any, overrides: Sequence[str]) -> None:
+    composer.hydra.multirun(
+        config_name="config",
+        task_function=job,
+        overrides=composer.as_groups(overrides),
+        with_log_configuration=False,
+    )
+
+
+def _hydra_answers(arguments: list[str]) -> int:
+    """--help, --cfg, --info and completion are Hydra's own."""
+    import hydra
+
+    from aerun.config.compose import conf_dir
+    from aerun.sweeps.plugins import register
+
+    register()
+    sys.argv[1:] = arguments
+    hydra.main(config_path=conf_dir(), config_name="config", version_base="1.3")(job)()
+    return 0
+
+
+def _config_dir(flags: Sequence[str]) -> str | None:
+    for flag, following in zip(flags, [*flags[1:], None], strict=False):
+        name, equals, value = flag.partition("=")
+        if name in ("--config-dir", "-cd"):
+            return value if equals else following
+    return None
+
+
+def _value_of(key: str, overrides: Sequence[str]) -> str | None:
+    values = [o.partition("=")[2] for o in overrides if o.startswith(f"{key}=")]
+    return values[-1] if values else None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

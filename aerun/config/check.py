@@ -1,0 +1,249 @@
+"""Checks a composed config against the signatures that it will call."""
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aerun.build import HOSTS, UnknownTarget, is_part, locate
+from aerun.config.mistakes import Mistake, did_you_mean
+from aerun.config.types import problem_with
+from aerun.data import Spec
+from aerun.features import Feature, features
+from aerun.objective import Reduction
+from aerun.options import Natural, NonNegativeKnob, option_types
+
+_INJECTED = {"shape"}
+"""Parameters that no config gives: what the data know."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RootOptions:
+    """Options beside the groups; types only."""
+
+    seed: Natural
+    device: str
+    init_from: str | None
+    run: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LossOptions:
+    """Options that every loss has."""
+
+    reduction: Reduction
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RegularizerOptions:
+    """Options that every regularizer has."""
+
+    weight: NonNegativeKnob
+
+
+def check(config: Mapping[str, Any]) -> list[Mistake]:
+    """All that can be found wrong without looking at the data.
+
+    Args:
+        config: Composed, as plain dicts; interpolations resolved.
+
+    Returns:
+        Mistakes, in the order of the config; empty when it can be built.
+    """
+    groups = ("model", "dataset", "corruption", "loss", "regularizer", "trainer", "task")
+    root = {key: value for key, value in config.items() if key not in groups}
+    everywhere = list(all_keys(config))
+    mistakes = list(_check_options(root, option_types(RootOptions), "", everywhere))
+    hosts = {**HOSTS, "loss": LossOptions}
+    for group in groups:
+        if group == "regularizer":
+            for name, node in config[group].items():
+                key = f"{group}.{name}"
+                mistakes += _check_node(node, key, everywhere, RegularizerOptions)
+        elif config[group]["_target_"] is not None or group != "corruption":
+            mistakes += _check_node(config[group], group, everywhere, hosts.get(group))
+    mistakes += _check_device(config.get("device"))
+    if not mistakes:
+        mistakes += _check_features(config)
+    return mistakes
+
+
+def check_data(config: Mapping[str, Any], spec: Spec) -> list[Mistake]:
+    """What parts need of the data and do not get.
+
+    Args:
+        config: Checked, automatic choices made.
+        spec: What the loaded data know.
+    """
+    return [
+        Mistake(
+            typed=key,
+            problem=f"needs {feature.what}; the data lie in "
+            f"[{spec.low:.4g}, {spec.high:.4g}]: {feature.remedy}.",
+        )
+        for key, feature in _needed(config)
+        if feature.of_data and feature not in spec.provides
+    ]
+
+
+def check_output(directory: str) -> list[Mistake]:
+    """Whether a run directory could be made at this path."""
+    path = Path(directory).expanduser().absolute()
+    parent = next(p for p in (path, *path.parents) if os.path.lexists(p))
+    if not parent.is_dir():
+        problem = f"{parent} is a file; choose a folder."
+    elif not os.access(parent, os.W_OK | os.X_OK):
+        problem = f"{parent} is not writable; choose another folder."
+    else:
+        return []
+    return [Mistake(typed=f"hydra.run.dir={directory}", problem=problem)]
+
+
+def all_keys(config: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    """Every dotted key of a config that a user may set."""
+    for key, value in config.items():
+        name = f"{prefix}{key}"
+        if key == "_target_":
+            continue
+        yield name
+        if isinstance(value, Mapping):
+            yield from all_keys(value, f"{name}.")
+
+
+def _check_node(
+    node: Mapping[str, Any],
+    key: str,
+    everywhere: list[str],
+    host: type | None = None,
+    around: frozenset[str] = frozenset(),
+) -> Iterator[Mistake]:
+    """Check a node and its children against what their targets accept."""
+    if not isinstance(node.get("_target_"), str):
+        typed = f"{key}._target_={node.get('_target_')}"
+        yield Mistake(typed=typed, problem="must be a dotted path: module.Name.")
+        return
+    try:
+        target = locate(node["_target_"])
+    except UnknownTarget as error:
+        yield Mistake(typed=f"{key}._target_={node['_target_']}", problem=f"{error}.")
+        return
+    accepted = option_types(target) | ({} if host is None else option_types(host))
+    children = {name: value for name, value in node.items() if is_part(value)}
+    here = frozenset(node)
+    for name, child in children.items():
+        yield from _check_node(child, f"{key}.{name}", everywhere, around=here)
+        # A child may ask the node around it for what its own node does not give.
+        asked = _options_of(child)
+        accepted |= {k: asked[k] for k in asked if k not in child}
+    closed = _INJECTED | around | frozenset(children)
+    own = {k: v for k, v in accepted.items() if k not in closed}
+    options = {k: v for k, v in node.items() if k not in children and k != "_target_"}
+    required = not around
+    yield from _check_options(options, own, f"{key}.", everywhere, required)
+
+
+def _options_of(node: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        return option_types(locate(node["_target_"]))
+    except (UnknownTarget, AttributeError):
+        return {}
+
+
+def _check_options(
+    options: Mapping[str, Any],
+    accepted: Mapping[str, Any],
+    prefix: str,
+    everywhere: list[str],
+    required: bool = True,
+) -> Iterator[Mistake]:
+    for name, value in options.items():
+        key = f"{prefix}{name}"
+        if name not in accepted:
+            known = [f"{prefix}{k}" for k in accepted] + everywhere
+            near = did_you_mean(key, [k for k in known if k != key])
+            yield Mistake(typed=f"{key}={show(value)}", problem=f"no such key.{near}")
+        elif value == "???":
+            yield Mistake(typed=key, problem=f"is missing; write {key}=VALUE.")
+        elif problem := problem_with(value, accepted[name]):
+            yield Mistake(typed=f"{key}={show(value)}", problem=problem)
+    for name in accepted:
+        if required and name not in options:
+            yield Mistake(typed=f"{prefix}{name}", problem="is missing from the config.")
+
+
+def _check_device(device: Any) -> Iterator[Mistake]:
+    """A device that is asked for by name must be there; nothing falls back silently."""
+    import torch
+
+    match = re.fullmatch(r"(auto|cpu|mps|cuda(?::(\d+))?)", str(device))
+    if match is None:
+        problem = "must be auto, cpu, cuda, cuda:N or mps."
+    elif device == "mps" and not torch.backends.mps.is_available():
+        problem = "there is no Apple GPU here; use device=cpu or device=auto."
+    elif str(device).startswith("cuda") and not torch.cuda.is_available():
+        problem = "there is no CUDA GPU here; use device=cpu or device=auto."
+    elif match[2] is not None and int(match[2]) >= torch.cuda.device_count():
+        number = torch.cuda.device_count()
+        problem = f"there are {number} GPUs here, counted from 0."
+    else:
+        return
+    yield Mistake(typed=f"device={device}", problem=problem)
+
+
+def _check_features(config: Mapping[str, Any]) -> Iterator[Mistake]:
+    """Compare what parts need with what parts provide; knows no names of parts."""
+    provided = {
+        feature
+        for _, node in _parts(config)
+        for feature in features(locate(node["_target_"]), "provides", node)
+    }
+    for key, feature in _needed(config):
+        if not feature.of_data and feature not in provided:
+            yield Mistake(
+                typed=key,
+                problem=f"needs {feature.what}, which nothing chosen provides: "
+                f"{feature.remedy}.",
+            )
+    yield from _check_link(config)
+
+
+def _check_link(config: Mapping[str, Any]) -> Iterator[Mistake]:
+    """A loss that reads raw outputs brings its own output activation."""
+    link = getattr(locate(config["loss"]["_target_"]), "link", None)
+    output = config["model"].get("output_activation")
+    if link is not None and output not in (None, "none", link):
+        name = config["loss"]["_target_"].rpartition(".")[2]
+        yield Mistake(
+            typed=f"model.output_activation={output}",
+            problem=f"the loss {name} needs {link} or none.",
+        )
+
+
+def _needed(config: Mapping[str, Any]) -> Iterator[tuple[str, Feature]]:
+    for key, node in _parts(config):
+        for feature in features(locate(node["_target_"]), "needs", node):
+            yield key, feature
+
+
+def _parts(node: Mapping[str, Any], key: str = "") -> Iterator[tuple[str, Any]]:
+    """Every part of a config with its key."""
+    if isinstance(node.get("_target_"), str):
+        yield key, node
+    for name, value in node.items():
+        if isinstance(value, Mapping):
+            yield from _parts(value, f"{key}.{name}" if key else name)
+
+
+def show(value: Any) -> str:
+    """A value as one would type it."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{k}: {show(v)}" for k, v in value.items()) + "}"
+    return str(value)
+
+

@@ -1,0 +1,219 @@
+"""Composes a request with Hydra, and finds all mistakes in one that does not compose."""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra._internal.config_search_path_impl import ConfigSearchPathImpl
+from hydra._internal.hydra import Hydra
+from hydra._internal.utils import create_automatic_config_search_path
+from hydra.core.config_search_path import SearchPathQuery
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.object_type import ObjectType
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException, OverrideParseException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from aerun.config.mistakes import BadRequest, Mistake, did_you_mean, listed
+
+CONFIG_NAME = "config"
+
+
+def conf_dir() -> str:
+    """The folder of built-in options: in a wheel inside the package, else beside it."""
+    package = Path(__file__).resolve().parents[1]
+    for folder in (package / "conf", package.parent / "conf"):
+        if (folder / "config.yaml").is_file():
+            return str(folder)
+    raise FileNotFoundError(f"no conf/config.yaml in or beside {package}")
+
+
+class Composer:
+    """Composes configs from the built-in options and the user's own."""
+
+    def __init__(self, extra_dir: str | None = None) -> None:
+        """Set up Hydra.
+
+        Args:
+            extra_dir: A folder of the user's own options, which win over built-in ones.
+
+        Raises:
+            BadRequest: The folder does not exist.
+        """
+        from aerun.sweeps.plugins import register
+
+        register()
+        own = [d for d in os.environ.get("AERUN_CONFIG_PATH", "").split(os.pathsep) if d]
+        path = create_automatic_config_search_path(None, None, conf_dir())
+        assert isinstance(path, ConfigSearchPathImpl)
+        folders = [("$AERUN_CONFIG_PATH", d) for d in reversed(own)]
+        if extra_dir is not None:
+            folders.append(("--config-dir", extra_dir))
+        for provider, folder in folders:
+            absolute = Path(folder).expanduser().absolute()
+            if not absolute.is_dir():
+                typed = f"{provider} {folder}"
+                raise BadRequest([Mistake(typed=typed, problem="there is no such folder.")])
+            anchor = SearchPathQuery(provider="main")
+            path.prepend(provider, f"file://{absolute}", anchor=anchor)
+        GlobalHydra.instance().clear()
+        self.hydra = Hydra.create_main_hydra2("aerun", path)
+        self.loader = self.hydra.config_loader
+        self.parser = OverridesParser.create(config_loader=self.loader)
+
+    def compose(self, overrides: Sequence[str], *, multirun: bool = False) -> DictConfig:
+        """The config of a request, Hydra's own node included.
+
+        Raises:
+            BadRequest: With every mistake that shows in the composition.
+        """
+        overrides = self.as_groups(overrides)
+        mode = RunMode.MULTIRUN if multirun else RunMode.RUN
+        try:
+            return self._compose(overrides, mode)
+        except Exception as error:  # whatever Hydra or YAML raise on a bad request
+            mistakes = list(self._diagnose(overrides))
+            raise BadRequest(mistakes or [_explained(error)]) from error
+
+    def as_groups(self, overrides: Sequence[str]) -> list[str]:
+        """``trainer.optimizer=sgd`` as the choice ``trainer/optimizer=sgd`` it means."""
+        rewritten = []
+        for override in overrides:
+            key, equals, value = override.partition("=")
+            group = key.lstrip("+").replace(".", "/")
+            choice = equals and "." in key and value.isidentifier() and "@" not in key
+            if choice and self.loader.repository.group_exists(group):
+                override = f"{group}={value}"
+            rewritten.append(override)
+        return rewritten
+
+    def _compose(self, overrides: Sequence[str], mode: RunMode) -> DictConfig:
+        return self.hydra.compose_config(
+            config_name=CONFIG_NAME,
+            overrides=list(overrides),
+            run_mode=mode,
+            with_log_configuration=False,
+        )
+
+    # -- what is wrong -----------------------------------------------------------------
+
+    def _diagnose(self, overrides: Sequence[str]) -> Iterator[Mistake]:
+        """All mistakes: grammar, then options, then keys against what remains."""
+        choices, values = [], []
+        for text in overrides:
+            try:
+                override = self.parser.parse_override(text)
+            except OverrideParseException as error:
+                reason = str(error).splitlines()[0]
+                yield Mistake(typed=text, problem=f"cannot be read ({reason}).")
+                continue
+            if not self.loader.repository.group_exists(override.key_or_group):
+                values.append(override)
+            elif problem := self._choice_problem(override):
+                yield Mistake(typed=text, problem=problem)
+            else:
+                choices.append(override)
+        try:
+            config = self._compose([o.input_line for o in choices], RunMode.MULTIRUN)
+        except Exception as error:  # a broken file among the chosen ones
+            yield _explained(error)
+            return
+        known = list(_keys(config)) + self._groups()
+        for override in values:
+            if problem := _key_problem(override, config, known):
+                yield Mistake(typed=str(override.input_line), problem=problem)
+        good = [o for o in values if not _key_problem(o, config, known)]
+        if not good:
+            return
+        # What is well spelt is also checked for its values; that imports PyTorch.
+        from aerun.config.check import check
+
+        lines = [str(o.input_line) for o in (*choices, *good)]
+        try:
+            rest = self._compose(lines, RunMode.MULTIRUN)
+        except Exception as error:
+            yield _explained(error)
+            return
+        yield from check(plain(rest))
+
+    def _choice_problem(self, override: Override) -> str | None:
+        """Why the chosen option of a group does not exist."""
+        group = override.key_or_group
+        if override.is_delete() or override.is_sweep_override():
+            return None
+        value = override.value()
+        options = self.options(group)
+        if value is None:
+            none = "none" if "none" in options else "another option"
+            return f"choose {none}; the options are {listed(options)}."
+        for name in value if isinstance(value, list) else [value]:
+            exists = self.loader.repository.config_exists(f"{group}/{name}")
+            if not exists:
+                near = did_you_mean(str(name), options)
+                return f"there is no {group} '{name}'.{near} Choose {listed(options)}."
+        return None
+
+    def options(self, group: str) -> list[str]:
+        """The options of a group; those of experiments with their folders."""
+        kind = ObjectType.CONFIG
+        options = self.loader.get_group_options(group, kind)
+        if group == "experiment":
+            for folder in self.loader.get_group_options(group, ObjectType.GROUP):
+                inner = self.loader.get_group_options(f"{group}/{folder}", kind)
+                options += [f"{folder}/{name}" for name in inner]
+        return options
+
+    def _groups(self) -> list[str]:
+        groups = self.loader.get_group_options("", ObjectType.GROUP)
+        return [group for group in groups if group != "hydra"]
+
+
+def plain(config: DictConfig) -> dict[str, Any]:
+    """A composed config as plain dicts, without Hydra's node; missing values as ???."""
+    own = OmegaConf.masked_copy(config, [str(k) for k in config if k != "hydra"])
+    container = OmegaConf.to_container(own, resolve=True, throw_on_missing=False)
+    assert isinstance(container, dict)
+    return {str(key): value for key, value in container.items()}
+
+
+def _keys(config: DictConfig, prefix: str = "") -> Iterator[str]:
+    """Every dotted key of a composed config but Hydra's."""
+    for key in config:
+        if not prefix and key == "hydra":
+            continue
+        name = f"{prefix}{key}"
+        yield name
+        node = None if OmegaConf.is_missing(config, key) else config._get_node(key)
+        if isinstance(node, DictConfig) and not node._is_none():
+            yield from _keys(node, f"{name}.")
+
+
+def _key_problem(override: Override, config: DictConfig, known: list[str]) -> str | None:
+    """Why a key cannot be set: nothing chosen has it."""
+    key = override.key_or_group
+    if override.is_add() or override.is_force_add() or key.startswith("hydra."):
+        return None
+    if key in known:
+        return None
+    return f"no such key.{did_you_mean(key, known)}"
+
+
+def _explained(error: Exception) -> Mistake:
+    """One line about an error of Hydra, OmegaConf or YAML."""
+    cause: BaseException | None = error
+    while cause is not None:
+        mark = getattr(cause, "problem_mark", None)
+        if isinstance(cause, yaml.YAMLError) and mark is not None:
+            reason = getattr(cause, "problem", "it is no YAML")
+            name = str(mark.name).removeprefix("file://")
+            line = f"{reason} at line {mark.line + 1}, column {mark.column + 1}"
+            return Mistake(typed=name, problem=f"is no valid YAML: {line}.")
+        cause = cause.__cause__ or cause.__context__
+    text = " ".join(str(error).split()) or type(error).__name__
+    known = isinstance(error, HydraException | OmegaConfBaseException)
+    return Mistake(typed="config", problem=text if known else f"{text} ({type(error).__name__})")

@@ -1,0 +1,206 @@
+"""From a source's arrays to scaled training, validation and test parts."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import numpy as np
+import torch
+
+from aerun.errors import DataError
+from aerun.data.splits import Arrays, Source, Spec, Split
+from aerun.options import Count, Natural, Range
+
+Scale = Literal["unit", "standard", "none"]
+Held = Annotated[float, Range(0)]
+"""How many examples are held out: a share below 1, or a number of examples."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DatasetOptions:
+    """Options that every data set has; types only, the values live in conf/."""
+
+    validation: Held
+    """Held out of the training part, to choose the best epoch."""
+    test: Held
+    """Held out as test part where the source has no test set of its own."""
+    split_seed: Natural
+    """Draws the split; does not move with ``seed``."""
+    limit: Count | None
+    """At most so many training examples."""
+    exclude_classes: list[Natural]
+    """Labels whose examples are left out everywhere."""
+    scale: Scale
+    """unit: to [0, 1]; standard: mean 0 and variance 1; none: as stored."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Data:
+    """A data set ready for training."""
+
+    spec: Spec
+    train: Split
+    validation: Split
+    test: Split
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> "Data":
+        """The same data on a device, scaled into ``dtype``."""
+        return Data(
+            spec=self.spec,
+            train=self.train.to(device, dtype),
+            validation=self.validation.to(device, dtype),
+            test=self.test.to(device, dtype),
+        )
+
+
+def prepare(source: Source, options: DatasetOptions) -> Data:
+    """Split and scale.
+
+    Args:
+        source: Arrays as stored.
+        options: How; scaling is fitted to the training part only.
+
+    Returns:
+        Three parts and their spec.
+
+    Raises:
+        DataError: A part would be empty, a class is unknown, values are not finite.
+    """
+    parts = _split(source, options)
+    stored = parts["train"][0]
+    shift, scale = _fit_scale(stored, source, options.scale)
+    columns = (-1,) + (1,) * (stored.ndim - 2)
+    tensors = {
+        "shift": torch.from_numpy(shift).reshape(columns),
+        "scale": torch.from_numpy(scale).reshape(columns),
+    }
+    splits = {
+        name: Split(
+            torch.from_numpy(x),
+            None if y is None else torch.from_numpy(y),
+            **tensors,
+        )
+        for name, (x, y) in parts.items()
+    }
+    low, high = _scaled_bounds(stored, source, shift, scale)
+    spec = Spec(
+        shape=stored.shape[1:],
+        low=low,
+        high=high,
+        shift=shift.tolist(),
+        scale=scale.tolist(),
+        classes=source.classes,
+        feature_names=source.feature_names,
+        fingerprint=_fingerprint(parts),
+    )
+    return Data(spec=spec, **splits)
+
+
+def _split(source: Source, options: DatasetOptions) -> dict[str, Arrays]:
+    """Hold out test and validation examples, then exclude and limit."""
+    generator = np.random.default_rng(options.split_seed)
+    train = _take(source.train, generator.permutation(len(source.train[0])))
+    if source.test is None:
+        number = _number(options.test, len(train[0]), "dataset.test")
+        test, train = _cut(train, number)
+        test = test if number else train
+    else:
+        test = source.test
+    number = _number(options.validation, len(train[0]), "dataset.validation")
+    validation, train = _cut(train, number)
+    parts = {"train": train, "validation": validation, "test": test}
+    if options.exclude_classes:
+        parts = {
+            name: _exclude(part, options.exclude_classes, source)
+            for name, part in parts.items()
+        }
+    if options.limit is not None:
+        parts["train"] = _take(parts["train"], slice(options.limit))
+    for name, (x, _) in parts.items():
+        if len(x) == 0:
+            raise DataError(
+                f"the {name} part is empty ({len(source.train[0])} examples in all); "
+                "lower dataset.validation or dataset.test, or give more examples"
+            )
+    return {
+        name: (np.ascontiguousarray(x), y) for name, (x, y) in parts.items()
+    }
+
+
+def _take(arrays: Arrays, index: np.ndarray | slice) -> Arrays:
+    x, y = arrays
+    return x[index], None if y is None else y[index]
+
+
+def _cut(arrays: Arrays, number: int) -> tuple[Arrays, Arrays]:
+    return _take(arrays, slice(number)), _take(arrays, slice(number, None))
+
+
+def _number(held: float, total: int, key: str) -> int:
+    """A share below 1 or a number of examples, as a number of examples."""
+    number = round(held * total) if held < 1 else int(held)
+    if number >= total:
+        raise DataError(
+            f"{number} of {total} examples would be held out and none left to train "
+            "on; give a share below 1 or a smaller number",
+            key=key,
+        )
+    return number
+
+
+def _exclude(arrays: Arrays, excluded: list[int], source: Source) -> Arrays:
+    labels = arrays[1]
+    if labels is None:
+        raise DataError(
+            "there are no labels to exclude by; leave it out",
+            key="dataset.exclude_classes",
+        )
+    known = sorted(set(np.unique(source.train[1]).tolist()))
+    if unknown := sorted(set(excluded) - set(known)):
+        raise DataError(
+            f"no label {unknown[0]}; the labels are {known[0]} to {known[-1]}",
+            key="dataset.exclude_classes",
+        )
+    return _take(arrays, ~np.isin(labels, excluded))
+
+
+def _fit_scale(
+    stored: np.ndarray, source: Source, scale: Scale
+) -> tuple[np.ndarray, np.ndarray]:
+    """Shift and scale in stored units: one value for images, one per column."""
+    # Columns of a table have units of their own, pixels share theirs.
+    axes = tuple(range(stored.ndim)) if stored.ndim > 2 else 0
+    if scale == "none":
+        return np.zeros(1), np.ones(1)
+    if scale == "standard":
+        shift = np.atleast_1d(stored.mean(axis=axes, dtype=np.float64))
+        width = np.atleast_1d(stored.std(axis=axes, dtype=np.float64))
+    elif source.bounds is not None:
+        shift = np.asarray([source.bounds[0]], dtype=np.float64)
+        width = np.asarray([source.bounds[1]], dtype=np.float64) - shift
+    else:
+        shift = np.atleast_1d(stored.min(axis=axes).astype(np.float64))
+        width = np.atleast_1d(stored.max(axis=axes).astype(np.float64)) - shift
+    return shift, np.where(width > 0, width, 1.0)
+
+
+def _scaled_bounds(
+    stored: np.ndarray, source: Source, shift: np.ndarray, scale: np.ndarray
+) -> tuple[float, float]:
+    if source.bounds is not None:
+        low, high = (np.asarray(bound, dtype=np.float64) for bound in source.bounds)
+    else:
+        axes = tuple(range(stored.ndim)) if stored.ndim > 2 else 0
+        low, high = stored.min(axis=axes), stored.max(axis=axes)
+    return (
+        float(((low - shift) / scale).min()),
+        float(((high - shift) / scale).max()),
+    )
+
+
+def _fingerprint(parts: dict[str, Arrays]) -> str:
+    digest = hashlib.sha256()
+    for name, (x, _) in parts.items():
+        digest.update(f"{name} {x.shape} {x.dtype}".encode())
+        digest.update(x.data)
+    return digest.hexdigest()[:16]

@@ -1,0 +1,110 @@
+"""What a source delivers and what training sees."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from aerun.features import UNIT_DATA, UNIT_TARGET, Feature
+
+Arrays = tuple[np.ndarray, np.ndarray | None]
+"""Examples [N, *shape] and labels [N] (int64), or None where there are none."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Source:
+    """Arrays as stored, before splitting and scaling."""
+
+    train: Arrays
+    """Examples to train on; [N, C, H, W] images or [N, D] vectors."""
+    test: Arrays | None = None
+    """An original test set stays one; None: a share of ``train`` is held out."""
+    bounds: tuple[float, float] | None = None
+    """Smallest and largest possible value, e.g. (0, 255); None: as found."""
+    classes: tuple[str, ...] | None = None
+    """Names of the labels 0, 1, ..."""
+    feature_names: tuple[str, ...] | None = None
+    """Names of the columns of vectors."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Spec:
+    """What the rest of the program may know of a data set."""
+
+    shape: tuple[int, ...]
+    """Of one example: [C, H, W] or [D]."""
+    low: float
+    """Smallest scaled value of the training part."""
+    high: float
+    """Largest scaled value of the training part."""
+    shift: list[float]
+    """scaled = (stored - shift) / scale; one value, or one per column."""
+    scale: list[float]
+    classes: tuple[str, ...] | None
+    feature_names: tuple[str, ...] | None
+    fingerprint: str
+    """SHA-256 of all examples and the split, first 16 hexadecimal digits."""
+
+    @property
+    def is_image(self) -> bool:
+        """Whether examples can be shown as pictures."""
+        return len(self.shape) == 3
+
+    @property
+    def provides(self) -> frozenset[Feature]:
+        """Features that parts may need of the data."""
+        within = self.low >= 0 and self.high <= 1
+        return frozenset({UNIT_TARGET, UNIT_DATA}) if within else frozenset()
+
+
+class Split:
+    """Examples of one part (train, validation, test), kept as stored."""
+
+    def __init__(
+        self,
+        stored: Tensor,
+        labels: Tensor | None,
+        *,
+        shift: Tensor,
+        scale: Tensor,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        """Hold stored examples [N, *shape] and how to scale them when gathered."""
+        self.stored, self.labels = stored, labels
+        self.shift, self.scale, self.dtype = shift, scale, dtype
+        self._shift = shift.to(stored.device, dtype)
+        self._factor = (1 / scale.double()).to(stored.device, dtype)
+        self._centred = bool((shift != 0).any())
+
+    def __len__(self) -> int:
+        """Number of examples."""
+        return len(self.stored)
+
+    def gather(self, indices: Tensor | slice) -> Tensor:
+        """Scaled examples [B, *shape] at ``indices`` [B], on the split's device."""
+        x = self.stored[indices].to(self.dtype)
+        if self._centred:
+            x = x - self._shift
+        return x * self._factor
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> "Split":
+        """The same examples on a device, scaled into ``dtype``."""
+        return Split(
+            self.stored.to(device),
+            self.labels,
+            shift=self.shift,
+            scale=self.scale,
+            dtype=dtype,
+        )
+
+    def first(self, number: int) -> "Split":
+        """The first examples only."""
+        labels = None if self.labels is None else self.labels[:number]
+        return Split(
+            self.stored[:number],
+            labels,
+            shift=self.shift,
+            scale=self.scale,
+            dtype=self.dtype,
+        )

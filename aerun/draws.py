@@ -1,0 +1,72 @@
+"""Random numbers as input: parts ask for noise, the loop draws it.
+
+No part ever calls a random generator. It asks ``draws.ask("normal", B, D)``; a dry run
+records all requests of a step, and from then on the loop draws those tensors from the
+job's own generator and hands them in, in order. A step is therefore a pure function of
+(parameters, batch, noise, knobs), and evaluation or pictures, which use generators of
+their own, cannot disturb training.
+
+Rules for parts: the first dimension of a request is the batch, so that noise can be
+sliced like the batch; number and shapes of requests may not depend on the data.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor
+
+Request = tuple[str, tuple[int, ...]]
+"""Kind ("normal" or "uniform") and shape."""
+
+
+class Draws:
+    """Hands out noise that was drawn beforehand, in the order it was asked for."""
+
+    def __init__(self, drawn: Iterable[Tensor]) -> None:
+        """Wrap tensors that answer the requests to come, in order."""
+        self._drawn = iter(drawn)
+
+    def ask(self, kind: str, *shape: int) -> Tensor:
+        """The next tensor: standard normal or uniform in [0, 1), of ``shape``.
+
+        Raises:
+            RuntimeError: More was asked than the dry run announced.
+        """
+        try:
+            return next(self._drawn)
+        except StopIteration:
+            raise RuntimeError(
+                f"asked for {kind} noise of shape {shape} that no dry run announced: "
+                "the number of requests may not depend on the data"
+            ) from None
+
+
+class DryDraws:
+    """Notes what is asked for and answers with a constant."""
+
+    def __init__(self, like: Tensor) -> None:
+        """Answer on the device and with the type of ``like``."""
+        self._like = like
+        self.requests: list[Request] = []
+
+    def ask(self, kind: str, *shape: int) -> Tensor:
+        """Note the request; a tensor of 0.5 of that shape."""
+        if kind not in ("normal", "uniform"):
+            raise ValueError(f"noise of kind {kind!r}: ask for 'normal' or 'uniform'")
+        self.requests.append((kind, shape))
+        return self._like.new_full(shape, 0.5)
+
+
+def draw(
+    requests: Sequence[Request], generator: torch.Generator, dtype: torch.dtype
+) -> list[Tensor]:
+    """Draw what was asked for from one generator, in order, on its device."""
+    drawn = []
+    for kind, shape in requests:
+        tensor = torch.empty(shape, dtype=dtype, device=generator.device)
+        if kind == "normal":
+            tensor.normal_(generator=generator)
+        else:
+            tensor.uniform_(generator=generator)
+        drawn.append(tensor)
+    return drawn

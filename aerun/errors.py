@@ -1,0 +1,43 @@
+"""Errors that a user may meet: told in one message, each with its exit code."""
+
+
+class AerunError(Exception):
+    """An error whose message is for the user; never shown with a traceback."""
+
+    exit_code = 1
+
+
+class BadUse(AerunError):
+    """A request that cannot be carried out; nothing was started."""
+
+    exit_code = 2
+
+
+class DataError(BadUse):
+    """Data that cannot be used; says where they lie, what is wrong, what to do."""
+
+    def __init__(self, message: str, *, key: str = "dataset") -> None:
+        """Hold a message and the option that it is about."""
+        super().__init__(message)
+        self.key = key
+
+
+class RunDirectoryError(BadUse):
+    """A run directory that cannot be used; says which and what to do."""
+
+
+class RunFailed(AerunError):
+    """A run that could not go on; its directory says why."""
+
+
+class SweepFailed(AerunError):
+    """Some jobs of a sweep failed; the others are complete."""
+
+
+class Interrupted(AerunError):
+    """A run was stopped by a signal, after its state was saved."""
+
+    def __init__(self, signum: int, message: str) -> None:
+        """Hold the signal and what to tell the user."""
+        super().__init__(message)
+        self.exit_code = 128 + signum

@@ -1,0 +1,1 @@
+"""Figures with their definitions; no side effects."""

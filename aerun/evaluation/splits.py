@@ -1,0 +1,133 @@
+"""The objective and the mean squared error over a whole split."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from aerun.data.splits import Split
+from aerun.draws import Draws, DryDraws, draw
+from aerun.models.outputs import Outputs, Posterior
+from aerun.objective import Objective
+from aerun.schedules import Knobs
+
+_BATCH = 1000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Evaluation:
+    """What a pass over a split gives."""
+
+    terms: dict[str, float]
+    """``reconstruction`` and each regularizer, unweighted, averaged over examples."""
+    mse: float
+    """Mean over elements of (x^ - x)^2 from clean inputs, without sampling."""
+
+
+@torch.no_grad()
+def evaluate(
+    objective: Objective, split: Split, knobs: Mapping[str, Tensor], *, seed: int
+) -> Evaluation:
+    """Average every term over a split, weighted by examples.
+
+    Noise comes from a generator of its own, the same at each call. A regularizer that
+    is a statistic of a batch is computed once, over the codes of the whole split.
+
+    Args:
+        objective: Switched to evaluation here.
+        split: Examples on the objective's device.
+        knobs: All numeric knobs, [] each.
+        seed: Of the noise.
+    """
+    objective.eval()
+    device = split.stored.device
+    generator = torch.Generator(device=device).manual_seed(seed)
+    sums: dict[str, float] = {}
+    squared, elements = 0.0, 0
+    passes: list[Outputs] = []
+    statistics: set[str] = set()
+    probe = split.gather(slice(2))
+    dry = DryDraws(probe)
+    objective.terms(probe, knobs, dry)
+    for start in range(0, len(split), _BATCH):
+        x = split.gather(slice(start, start + _BATCH))
+        requests = [(kind, (len(x), *shape[1:])) for kind, shape in dry.requests]
+        noise = draw(requests, generator, x.dtype)
+        terms, out = objective.terms(x, knobs, Draws(noise))
+        statistics = {name for name, term in terms.items() if term.dim() == 0}
+        for name, term in terms.items():
+            if name not in statistics:
+                sums[name] = sums.get(name, 0.0) + float(term.double().sum())
+        recon = objective.model(x).recon if dry.requests else out.recon
+        squared += float((recon - x).double().square().sum())
+        elements += x.numel()
+        if statistics:
+            passes.append(_codes_only(out))
+    means = {name: total / len(split) for name, total in sums.items()}
+    if statistics:
+        whole = _joined(passes)
+        for name in statistics:
+            term = objective.regularizers[name](whole, objective.model, knobs=knobs)
+            means[name] = float(term)
+    order = ["reconstruction", *objective.regularizers]
+    terms = {name: means[name] for name in order}
+    return Evaluation(terms=terms, mse=squared / elements)
+
+
+def knob_tensors(
+    knobs: Knobs, values: Mapping[str, float], like: Tensor
+) -> dict[str, Tensor]:
+    """Knob values as 0-dim tensors on the device and of the type of ``like``."""
+    return {
+        name: torch.tensor(values[name], device=like.device, dtype=like.dtype)
+        for name in knobs.values
+    }
+
+
+@torch.no_grad()
+def collect(function: Callable[[Tensor], Tensor], split: Split) -> np.ndarray:
+    """Apply a function [B, ...] -> [B, ...] to a whole split, in batches.
+
+    Returns:
+        The results in order, [N, ...].
+    """
+    parts = [
+        function(split.gather(slice(start, start + _BATCH))).cpu()
+        for start in range(0, len(split), _BATCH)
+    ]
+    return torch.cat(parts).numpy()
+
+
+@torch.no_grad()
+def reconstructions(model: nn.Module, x: Tensor) -> Tensor:
+    """Reconstructions [B, *shape] without sampling, the model left in evaluation."""
+    model.eval()
+    return model(x).recon
+
+
+def _codes_only(out: Outputs) -> Outputs:
+    """A pass without its pictures, which a statistic of codes does not need."""
+    return Outputs(
+        code=out.code, latent=out.latent, posterior=out.posterior, recon=out.code[:, :0]
+    )
+
+
+def _joined(passes: list[Outputs]) -> Outputs:
+    first = passes[0]
+    posterior = None
+    if first.posterior is not None:
+        posterior = Posterior(
+            mean=torch.cat([p.posterior.mean for p in passes if p.posterior]),
+            log_variance=torch.cat(
+                [p.posterior.log_variance for p in passes if p.posterior]
+            ),
+        )
+    latents = [p.latent for p in passes if p.latent is not None]
+    return Outputs(
+        code=torch.cat([p.code for p in passes]),
+        recon=torch.cat([p.recon for p in passes]),
+        latent=torch.cat(latents) if latents else None,
+        posterior=posterior,
+    )

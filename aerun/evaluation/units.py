@@ -1,0 +1,117 @@
+"""How the units of a model behave on a whole split."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from aerun.data.splits import Split
+from aerun.regularizers import kl_per_dimension
+
+ACTIVE_VARIANCE = 0.01
+"""Variance of a posterior mean above which its unit is active (Burda et al. 2015)."""
+
+_BATCH = 1000
+_EDGE = 0.05  # share of the range of a bounded activation that counts as its end
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LevelUnits:
+    """Units of one encoder level."""
+
+    level: int
+    """Counted from 1, at the input."""
+    num_units: int
+    num_dead: int
+    """Units that give the same value for every example."""
+    saturated: float | None
+    """Share of activations within 5 % of an end of their range; None if unbounded."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PosteriorUnits:
+    """Dimensions of a variational code."""
+
+    kl: np.ndarray
+    """KL per dimension averaged over examples, [D], nats."""
+    mean_variance: np.ndarray
+    """Variance over examples of the posterior mean, [D]."""
+
+    @property
+    def num_active(self) -> int:
+        """Dimensions whose posterior mean varies (by more than 0.01)."""
+        return int((self.mean_variance > ACTIVE_VARIANCE).sum())
+
+
+@torch.no_grad()
+def level_units(model: nn.Module, split: Split) -> list[LevelUnits]:
+    """Dead and saturated units of every encoder level, over a split.
+
+    Args:
+        model: With ``encoder.levels``, each with an ``activation``; others give [].
+        split: Examples on the model's device.
+    """
+    levels = list(getattr(getattr(model, "encoder", None), "levels", []))
+    stats = [_Extremes(level) for level in levels]
+    hooks = [
+        level.register_forward_hook(stat.see)
+        for level, stat in zip(levels, stats, strict=True)
+    ]
+    try:
+        for start in range(0, len(split), _BATCH):
+            model.encode(split.gather(slice(start, start + _BATCH)))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return [stat.summary(i + 1) for i, stat in enumerate(stats)]
+
+
+@torch.no_grad()
+def posterior_units(model: nn.Module, split: Split) -> PosteriorUnits | None:
+    """KL and activity of each code dimension, or None without a posterior."""
+    means, kls = [], []
+    for start in range(0, len(split), _BATCH):
+        out = model(split.gather(slice(start, start + _BATCH)))
+        if out.posterior is None:
+            return None
+        kls.append(kl_per_dimension(out).double())
+        means.append(out.posterior.mean.double())
+    return PosteriorUnits(
+        kl=torch.cat(kls).mean(0).cpu().numpy(),
+        mean_variance=torch.cat(means).var(0, correction=0).cpu().numpy(),
+    )
+
+
+class _Extremes:
+    """Running smallest and largest output of each unit of a level."""
+
+    def __init__(self, level: nn.Module) -> None:
+        bounds = {nn.Tanh: (-1.0, 1.0), nn.Sigmoid: (0.0, 1.0)}
+        self.bounds = bounds.get(type(level.activation))
+        self.low: Tensor | None = None
+        self.high: Tensor | None = None
+        self.at_an_end, self.seen = 0, 0
+
+    def see(self, level: nn.Module, inputs: object, output: Tensor) -> None:
+        """Take a batch [B, ...] into account."""
+        rows = output.flatten(1)
+        low, high = rows.amin(0), rows.amax(0)
+        self.low = low if self.low is None else torch.minimum(self.low, low)
+        self.high = high if self.high is None else torch.maximum(self.high, high)
+        if self.bounds is not None:
+            bottom, top = self.bounds
+            edge = _EDGE * (top - bottom)
+            ends = (rows < bottom + edge) | (rows > top - edge)
+            self.at_an_end += int(ends.sum())
+            self.seen += rows.numel()
+
+    def summary(self, level: int) -> LevelUnits:
+        """The level's figures, once the split has passed."""
+        assert self.low is not None and self.high is not None
+        return LevelUnits(
+            level=level,
+            num_units=len(self.low),
+            num_dead=int((self.high - self.low < 1e-6).sum()),
+            saturated=self.at_an_end / self.seen if self.bounds is not None else None,
+        )

@@ -1,0 +1,33 @@
+"""What one forward pass of an autoencoder hands on."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Posterior:
+    """A diagonal Gaussian over codes."""
+
+    mean: Tensor
+    """[B, D]."""
+    log_variance: Tensor
+    """[B, D], log of the variance (not of the standard deviation)."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outputs:
+    """A forward pass; ``recon`` and ``code`` are always there."""
+
+    code: Tensor
+    """[B, D]: the deterministic code; a posterior's mean where there is one."""
+    recon: Tensor
+    """[B, *shape]: the reconstruction, scaled units."""
+    latent: Tensor | None = None
+    """[B, D]: what was decoded; a sample where the bottleneck is random."""
+    raw: Tensor | None = None
+    """[B, *shape]: the decoder's output before the output activation."""
+    posterior: Posterior | None = None
+    """The distribution over codes, of bottlenecks that have one."""
+    target: Tensor | None = None
+    """[B, *shape]: the clean input; set by the objective."""

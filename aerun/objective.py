@@ -1,0 +1,154 @@
+"""The objective: corruption, model, loss and regularizers in one pure module."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from aerun.draws import Draws, DryDraws
+from aerun.models.outputs import Outputs
+from aerun.options import knob_types
+
+Reduction = Literal["sum", "mean"]
+
+
+class Part(nn.Module):
+    """A loss, regularizer or corruption with the names of its knobs.
+
+    Wraps a pure function or a module alike; ``draws`` is passed to those that ask.
+    """
+
+    def __init__(self, call: Callable[..., Tensor], name: str) -> None:
+        """Bind ``call`` to the knobs ``<name>.<parameter>``."""
+        super().__init__()
+        self.call = call
+        formula = call.forward if isinstance(call, nn.Module) else call
+        parameters = inspect.signature(formula).parameters
+        asked = parameters.get("draws")
+        self.wants_draws = asked is not None and asked.kind is asked.KEYWORD_ONLY
+        self.knobs = {knob: f"{name}.{knob}" for knob in knob_types(call)}
+
+    def forward(
+        self, *inputs: Any, knobs: Mapping[str, Tensor], draws: Draws | None = None
+    ) -> Tensor:
+        """Call the formula with its own knobs."""
+        own: dict[str, Any] = {key: knobs[name] for key, name in self.knobs.items()}
+        if self.wants_draws:
+            own["draws"] = draws
+        return self.call(*inputs, **own)
+
+
+class Objective(nn.Module):
+    """loss(x^, x) + sum of weight * regularizer; the only place that weighs terms.
+
+    Always called whole; a pure function of (parameters, buffers, batch, noise, knobs).
+    """
+
+    def __init__(
+        self,
+        *,
+        model: nn.Module,
+        loss: Callable[..., Tensor],
+        reduction: Reduction,
+        regularizers: Mapping[str, Callable[..., Tensor]],
+        corruption: Callable[..., Tensor] | None = None,
+    ) -> None:
+        """Join the parts.
+
+        Args:
+            model: (x, draws) -> Outputs.
+            loss: (out, model, *, knobs) -> [B, ...], one value per element.
+            reduction: Whether an example's loss is summed or averaged over elements.
+            regularizers: By name, (out, model, *, knobs) -> [B] or [].
+            corruption: (x, draws, *, knobs) -> x~, or None.
+        """
+        super().__init__()
+        self.model = model
+        self.loss = Part(loss, "loss")
+        self.reduction = reduction
+        self.regularizers = nn.ModuleDict(
+            {
+                name: Part(term, f"regularizer.{name}")
+                for name, term in regularizers.items()
+            }
+        )
+        self.corruption = None if corruption is None else Part(corruption, "corruption")
+        self._opponent_losses = {
+            name: Part(term.opponent_loss, f"regularizer.{name}")
+            for name, term in regularizers.items()
+            if hasattr(term, "opponent_loss")
+        }
+
+    @property
+    def opponents(self) -> dict[str, nn.Module]:
+        """Regularizers with parameters and a loss of their own, by name."""
+        return {name: self.regularizers[name] for name in self._opponent_losses}
+
+    def corrupt(
+        self, x: Tensor, knobs: Mapping[str, Tensor], draws: Draws | DryDraws
+    ) -> Tensor:
+        """What the encoder sees of clean inputs x, [B, *shape]."""
+        if self.corruption is None:
+            return x
+        return self.corruption(x, draws, knobs=knobs)
+
+    def terms(
+        self, x: Tensor, knobs: Mapping[str, Tensor], draws: Draws | DryDraws
+    ) -> tuple[dict[str, Tensor], Outputs]:
+        """Every term unweighted, before any average over the batch.
+
+        Args:
+            x: Clean inputs, [B, *shape], scaled units.
+            knobs: All numeric knobs, [] each.
+            draws: Source of noise.
+
+        Returns:
+            ``reconstruction`` [B] and each regularizer ([B] or []), and the pass.
+        """
+        seen = self.corrupt(x, knobs, draws)
+        out = replace(self.model(seen, draws), target=x)
+        errors = self.loss(out, self.model, knobs=knobs, draws=draws).flatten(1)
+        reduced = errors.sum(1) if self.reduction == "sum" else errors.mean(1)
+        terms = {"reconstruction": reduced}
+        for name, term in self.regularizers.items():
+            terms[name] = term(out, self.model, knobs=knobs, draws=draws)
+        return terms, out
+
+    def total(self, terms: Mapping[str, Any], knobs: Mapping[str, Any]) -> Any:
+        """Reconstruction plus each term times its weight, of tensors or numbers."""
+        total = terms["reconstruction"]
+        for name in self.regularizers:
+            total = total + knobs[f"regularizer.{name}.weight"] * terms[name]
+        return total
+
+    def forward(
+        self,
+        x: Tensor,
+        knobs: Mapping[str, Tensor],
+        draws: Draws | DryDraws,
+        update: str = "model",
+    ) -> dict[str, Tensor]:
+        """The loss of one update on one batch.
+
+        Args:
+            x: Clean inputs, [B, *shape].
+            knobs: All numeric knobs, [] each.
+            draws: Source of noise.
+            update: "model", or the name of an opponent.
+
+        Returns:
+            ``loss`` [] to be minimised; of the model also each term [], unweighted.
+        """
+        if update != "model":
+            with torch.no_grad():
+                out = replace(
+                    self.model(self.corrupt(x, knobs, draws), draws), target=x
+                )
+            opponent_loss = self._opponent_losses[update]
+            return {"loss": opponent_loss(out, self.model, knobs=knobs, draws=draws)}
+        terms, _ = self.terms(x, knobs, draws)
+        means = {name: term.mean() for name, term in terms.items()}
+        return {"loss": self.total(means, knobs), **means}

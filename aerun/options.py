@@ -1,0 +1,133 @@
+"""The types that options of the command line may have, with their ranges.
+
+A part says in its signature what it accepts: keyword-only parameters are options, as in
+``def gaussian(x, draws, *, std: NonNegativeKnob)``. The request is checked against
+these annotations before anything is built, so a range is written once, beside the code
+that relies on it.
+"""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, get_args, get_type_hints
+
+from torch import Tensor, nn
+
+Knob = Tensor | float
+"""A number that may change during training: a plain number or a schedule in the
+config, a 0-dim tensor in the formula."""
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """An interval of allowed numbers; a bound of None is absent."""
+
+    low: float | None = None
+    high: float | None = None
+    open_low: bool = False
+    """Whether ``low`` itself is excluded."""
+    open_high: bool = False
+    """Whether ``high`` itself is excluded."""
+
+    def __contains__(self, value: float) -> bool:
+        """Whether ``value`` lies in the interval; NaN never does."""
+        low, high = self.low, self.high
+        if low is not None and not (value > low if self.open_low else value >= low):
+            return False
+        if high is not None and not (value < high if self.open_high else value <= high):
+            return False
+        return value == value
+
+    def __str__(self) -> str:
+        """The interval in words, for messages."""
+        words = []
+        if self.low is not None:
+            words.append(f"{'above' if self.open_low else 'at least'} {self.low:g}")
+        if self.high is not None:
+            words.append(f"{'below' if self.open_high else 'at most'} {self.high:g}")
+        return " and ".join(words)
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A text that a function must be able to read."""
+
+    parse: Callable[[str], Any]
+    """Raises ValueError on a text that it cannot read."""
+    what: str
+    """What is allowed, in words."""
+
+    def __contains__(self, value: str) -> bool:
+        """Whether ``value`` can be read."""
+        try:
+            self.parse(value)
+        except ValueError:
+            return False
+        return True
+
+    def __str__(self) -> str:
+        """What is allowed, for messages."""
+        return self.what
+
+
+def seconds(duration: str) -> float:
+    """The seconds of a duration such as "30s", "5min" or "1h".
+
+    Raises:
+        ValueError: It is not a positive number with one of these units.
+    """
+    for unit, factor in (("min", 60.0), ("s", 1.0), ("h", 3600.0)):
+        number = duration.removesuffix(unit)
+        if number != duration and float(number) > 0:
+            return float(number) * factor
+    raise ValueError(f"{duration!r} is no duration: write 30s, 5min or 1h")
+
+
+Count = Annotated[int, Range(1)]
+Natural = Annotated[int, Range(0)]
+Positive = Annotated[float, Range(0, open_low=True)]
+NonNegative = Annotated[float, Range(0)]
+Fraction = Annotated[float, Range(0, 1, open_low=True, open_high=True)]
+Momentum = Annotated[float, Range(0, 1, open_high=True)]
+NonNegativeKnob = Annotated[Knob, Range(0)]
+PositiveKnob = Annotated[Knob, Range(0, open_low=True)]
+Duration = Annotated[str, Parsed(seconds, "a duration such as 30s, 5min or 1h")]
+
+
+def option_types(target: Any) -> dict[str, Any]:
+    """The options of a part by name, with their annotations.
+
+    Args:
+        target: A function, a dataclass of options, or a class; of a module also the
+            knobs that its ``forward`` takes are options.
+
+    Returns:
+        Annotations of all keyword-only parameters but ``draws``.
+    """
+    if not inspect.isclass(target):
+        return _keywords(target)
+    options = _keywords(target.__init__)
+    if issubclass(target, nn.Module):
+        options |= _keywords(target.forward)
+    return options
+
+
+def knob_types(call: Any) -> dict[str, Any]:
+    """The options of a formula (a function or a module) that may be schedules."""
+    formula = call.forward if isinstance(call, nn.Module) else call
+    return {name: kind for name, kind in _keywords(formula).items() if is_knob(kind)}
+
+
+def is_knob(annotation: Any) -> bool:
+    """Whether an option of this type may be a schedule."""
+    return annotation is Tensor or any(is_knob(part) for part in get_args(annotation))
+
+
+def _keywords(function: Any) -> dict[str, Any]:
+    parameters = inspect.signature(function).parameters.values()
+    hints = get_type_hints(function, include_extras=True)
+    return {
+        p.name: hints.get(p.name, Any)
+        for p in parameters
+        if p.kind is p.KEYWORD_ONLY and p.name != "draws"
+    }

@@ -1,0 +1,1 @@
+"""Figures of a run: arrays in, PNG bytes out, nothing written and no state kept."""

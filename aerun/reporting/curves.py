@@ -1,0 +1,213 @@
+"""The course of a run: every logged quantity over epochs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator, ScalarFormatter
+
+from aerun.reporting.canvas import (
+    CLASS_COLOURS,
+    INK,
+    LABEL_SIZE,
+    add_legend,
+    fitted_limits,
+    new_panels,
+    plain,
+    shorten,
+    style_axes,
+    to_png,
+)
+
+Row = Mapping[str, float | int | None]
+
+LOG_ABOVE = 30.0  # largest over smallest value from which a linear axis hides detail
+MAXIMUM_MARKED = 30  # points; beyond, markers would merge into a thick line
+PLAIN_NAMES = {"mse": "mean squared error", "lr": "learning rate"}
+COLOURS = {
+    "train": CLASS_COLOURS[0],
+    "validation": CLASS_COLOURS[1],
+    "": CLASS_COLOURS[2],
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Line:
+    """One quantity of one split, without the epochs where it was not measured."""
+
+    split: str
+    """"train", "validation", or "" for a setting of the run."""
+    epochs: np.ndarray
+    """Ascending, [P], P <= number of rows."""
+    values: np.ndarray
+    """Finite, [P], in the unit of the quantity."""
+
+
+def loss_curves(rows: list[dict[str, float | int | None]], *, title: str) -> bytes:
+    """Show one panel per logged quantity, training and validation together.
+
+    Args:
+        rows: One per epoch, as in metrics.csv: ``epoch``, ``train/<name>``,
+            ``val/<name>``, ``<term>_weight``, ``lr``. Where a value is missing, None
+            or not finite, the line runs on to the next one.
+        title: Text above the panels.
+
+    Returns:
+        A PNG file. Panels: loss, reconstruction (unless it is the loss), terms, mean
+        squared error, learning rate, and those weights that change.
+
+    Raises:
+        ValueError: ``rows`` hold nothing to draw.
+    """
+    panels = _collect_panels(rows)
+    if not panels:
+        raise ValueError(
+            f"rows ({len(rows)} of them) hold no finite train/..., val/... or lr "
+            "value; call after the first epoch is logged"
+        )
+    best = _best_epoch(rows)
+    columns = min(len(panels), 3 if len(panels) != 4 else 2)
+    lines = -(-len(panels) // columns)
+    figure, grid = new_panels(
+        lines,
+        columns,
+        size=(2.9 if columns > 1 else 4.5, 1.8),
+        left=0.68,
+        below=0.48,
+        shared=False,
+        title=title,
+    )
+    grid = grid.ravel()
+    limits = _epoch_limits([row["epoch"] for row in rows])
+    for axes, (name, panel) in zip(grid, panels.items(), strict=False):
+        _draw_panel(axes, panel, name=name, best=best)
+        axes.set_xlim(*limits)
+    for axes in grid[len(panels) :]:
+        axes.set_visible(False)
+    _add_split_legend(figure, panels, marked=best is not None)
+    return to_png(figure)
+
+
+def _add_split_legend(
+    figure: Figure, panels: dict[str, list[Line]], *, marked: bool
+) -> None:
+    """Name the splits below the panels, and the best epoch where it is marked."""
+    splits = {line.split for panel in panels.values() for line in panel}
+    handles = {
+        split: Line2D([], [], color=COLOURS[split], marker="o", markersize=3)
+        for split in ("train", "validation")
+        if split in splits
+    }
+    if marked:
+        handles["best"] = Line2D([], [], **_best_style())
+    if handles:
+        add_legend(figure, list(handles.values()), list(handles), side="bottom")
+
+
+def _collect_panels(rows: Sequence[Row]) -> dict[str, list[Line]]:
+    """Sort the columns into panels, in reading order, leaving out empty ones."""
+    keys = list(dict.fromkeys(key for row in rows for key in row))
+    prefixes = {"train/": "train", "val/": "validation"}
+    logged = dict.fromkeys(
+        key.partition("/")[2] for key in keys if key.startswith(tuple(prefixes))
+    )
+    first, last = ["loss", "reconstruction"], ["mse"]
+    terms = [name for name in logged if name not in first + last]
+    panels = {
+        name: [
+            _read_line(rows, prefix + name, split) for prefix, split in prefixes.items()
+        ]
+        for name in first + terms + last
+    }
+    if _same(panels["loss"], panels["reconstruction"]):
+        del panels["reconstruction"]
+    panels["lr"] = [_read_line(rows, "lr", "")]
+    for key in keys:
+        if key.endswith("_weight") and "/" not in key:
+            weight = _read_line(rows, key, "")
+            if len(set(weight.values.tolist())) > 1:
+                panels[key] = [weight]
+    measured = {
+        name: [line for line in panel if line.values.size]
+        for name, panel in panels.items()
+    }
+    return {name: panel for name, panel in measured.items() if panel}
+
+
+def _read_line(rows: Sequence[Row], key: str, split: str) -> Line:
+    """Read one column, without the epochs where it has no finite value."""
+    cells = [row.get(key) for row in rows]
+    values = np.array([np.nan if cell is None else cell for cell in cells], dtype=float)
+    epochs = np.array([row["epoch"] for row in rows], dtype=float)
+    measured = np.isfinite(values)
+    return Line(split=split, epochs=epochs[measured], values=values[measured])
+
+
+def _same(first: list[Line], second: list[Line]) -> bool:
+    """Tell whether two panels would show the same curves, up to rounding."""
+    return all(
+        np.array_equal(one.epochs, two.epochs)
+        and np.allclose(one.values, two.values, rtol=1e-6, atol=0.0)
+        for one, two in zip(first, second, strict=True)
+    )
+
+
+def _best_epoch(rows: Sequence[Row]) -> float | None:
+    """Find the first epoch of lowest validation loss; None if never measured."""
+    line = _read_line(rows, "val/loss", "validation")
+    return float(line.epochs[np.argmin(line.values)]) if line.values.size else None
+
+
+def _best_style() -> dict[str, str | float]:
+    """Style of the line at the best epoch, in panels and legend alike."""
+    return {"color": INK, "linewidth": 0.8, "linestyle": (0, (4, 3))}
+
+
+def _epoch_limits(epochs: Sequence[float]) -> tuple[float, float]:
+    """Fit the epoch axis; a single epoch stands in the middle."""
+    low, high = min(epochs), max(epochs)
+    margin = max(0.03 * (high - low), 0.3 if high > low else 0.8)
+    return low - margin, high + margin
+
+
+def _draw_panel(
+    axes: Axes, panel: list[Line], *, name: str, best: float | None
+) -> None:
+    """Draw the lines of one quantity, and the best epoch behind them."""
+    for line in panel:
+        axes.plot(
+            line.epochs,
+            line.values,
+            color=COLOURS[line.split],
+            linewidth=1.2,
+            marker="o" if len(line.values) <= MAXIMUM_MARKED else None,
+            markersize=3,
+        )
+    if best is not None:
+        axes.axvline(best, zorder=1, **_best_style())
+    style_axes(axes)
+    values = np.concatenate([line.values for line in panel])
+    if values.min() > 0 and values.max() > LOG_ABOVE * values.min():
+        axes.set_yscale("log")
+    else:
+        axes.set_ylim(*_value_limits(values))
+        # An offset such as "+1.2e2" in a corner is easily overlooked.
+        axes.yaxis.set_major_formatter(ScalarFormatter(useOffset=False))
+    axes.xaxis.set_major_locator(
+        MaxNLocator(6, integer=True, steps=[1, 2, 5, 10], min_n_ticks=1)
+    )
+    shown = PLAIN_NAMES.get(name, name.replace("_", " "))
+    axes.set_title(plain(shorten(shown, 40)), fontsize=LABEL_SIZE, color=INK)
+    axes.set_xlabel("epoch", fontsize=LABEL_SIZE, color=INK)
+
+
+def _value_limits(values: np.ndarray) -> tuple[float, float]:
+    """Fit a linear axis; a constant is shown within a tenth of its size."""
+    low, high = float(values.min()), float(values.max())
+    if high - low > 1e-9 * max(abs(low), abs(high)):
+        return fitted_limits(values)
+    margin = 0.1 * abs(low) or 1.0
+    return low - margin, high + margin

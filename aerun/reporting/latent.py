@@ -1,0 +1,250 @@
+"""Where the codes lie: a map of code space, coloured by class."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.path import Path
+from matplotlib.textpath import TextPath
+
+from aerun.reporting.canvas import (
+    CLASS_COLOURS,
+    INK,
+    LABEL_SIZE,
+    TICK_SIZE,
+    add_legend,
+    fitted_limits,
+    new_figure,
+    plain,
+    style_axes,
+    text_width,
+    to_png,
+)
+
+MAXIMUM_POINTS = 5000
+MAXIMUM_TEXTS = 500  # more labels in space would cover each other
+MAXIMUM_CLASSES = 20
+MAXIMUM_SQUASH = 3.0  # ratio of the axes' ranges up to which they share a scale
+MARKERS = ("o", "^")  # ten colours each
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Group:
+    """The points of one class and how they are drawn."""
+
+    name: str
+    """Class name; empty where there are no classes to tell apart."""
+    colour: str
+    """Hexadecimal colour."""
+    marker: str
+    """Matplotlib marker."""
+    chosen: np.ndarray
+    """Which of the points belong to it, boolean, [N]."""
+
+
+def latent_map(
+    codes: np.ndarray,
+    labels: np.ndarray | None,
+    *,
+    classes: Sequence[str] | None,
+    title: str,
+) -> bytes:
+    """Show codes: histogram (D = 1), plane (2), space (3), first components (> 3).
+
+    Args:
+        codes: One code per example, [N, D], N >= 1, D >= 1, finite.
+        labels: Class index of each example, [N] integers; None if unknown.
+        classes: Name of each class by index; None to show the indices.
+        title: Text above the map.
+
+    Returns:
+        A PNG file; at most 5000 evenly spaced examples are drawn. In space, names of
+        one or two characters are drawn in place of at most 500 points.
+
+    Raises:
+        ValueError: The shapes do not fit, or a code is not finite.
+    """
+    codes = np.asarray(codes, dtype=np.float64)
+    _check(codes, labels)
+    kept = _evenly_spaced(len(codes), MAXIMUM_POINTS)
+    codes = codes[kept]
+    labels = None if labels is None else np.asarray(labels)[kept]
+    groups = _group(labels, classes, count=len(codes))
+
+    num_dimensions = codes.shape[1]
+    if num_dimensions == 1:
+        figure = _histogram(codes[:, 0], groups, title=title)
+    elif num_dimensions == 2:
+        figure = _plane(codes, groups, names=("code 0", "code 1"), title=title)
+    elif num_dimensions == 3:
+        figure = _space(codes, groups, title=title)
+    else:
+        points, shares = _principal_components(codes)
+        names = [f"component {i} ({share:.1%})" for i, share in enumerate(shares, 1)]
+        text = f"{title} (2 of {num_dimensions} dimensions, PCA)"
+        figure = _plane(points, groups, names=names, title=text)
+    _add_class_legend(figure, groups)
+    return to_png(figure)
+
+
+def _check(codes: np.ndarray, labels: np.ndarray | None) -> None:
+    """Raise a ValueError where codes or labels cannot be drawn."""
+    if codes.ndim != 2 or codes.size == 0 or not np.isfinite(codes).all():
+        raise ValueError(
+            f"codes have shape {list(codes.shape)} and {np.isfinite(codes).sum()} "
+            "finite values; expected [N, D], no size 0, all finite"
+        )
+    if labels is not None and np.shape(labels) != (len(codes),):
+        raise ValueError(
+            f"labels have shape {list(np.shape(labels))}; expected [{len(codes)}], "
+            "one per code"
+        )
+
+
+def _evenly_spaced(count: int, most: int) -> np.ndarray:
+    """Choose up to ``most`` of ``count`` indices, spread over all of them."""
+    return np.linspace(0, count - 1, min(count, most)).round().astype(int)
+
+
+def _group(
+    labels: np.ndarray | None, classes: Sequence[str] | None, *, count: int
+) -> list[Group]:
+    """Split points by class; one group where classes are unknown or too many."""
+    present = [] if labels is None else np.unique(labels).tolist()
+    if not 1 <= len(present) <= MAXIMUM_CLASSES:
+        everything = np.ones(count, dtype=bool)
+        return [Group(name="", colour=CLASS_COLOURS[0], marker="o", chosen=everything)]
+    # A class keeps its colour from figure to figure where its index allows it.
+    by_index = 0 <= present[0] and present[-1] < MAXIMUM_CLASSES
+    groups = []
+    for rank, label in enumerate(present):
+        style = label if by_index else rank
+        known = classes is not None and 0 <= label < len(classes)
+        groups.append(
+            Group(
+                name=str(classes[label] if known else label),
+                colour=CLASS_COLOURS[style % len(CLASS_COLOURS)],
+                marker=MARKERS[style // len(CLASS_COLOURS)],
+                chosen=labels == label,
+            )
+        )
+    return groups
+
+
+def _add_class_legend(figure: Figure, groups: list[Group]) -> None:
+    """Name the classes at the right, if there are any."""
+    if groups[0].name:
+        handles = [
+            Line2D([], [], color=g.colour, marker=g.marker, linewidth=0, markersize=5)
+            for g in groups
+        ]
+        add_legend(figure, handles, [g.name for g in groups], side="right")
+
+
+def _histogram(values: np.ndarray, groups: list[Group], *, title: str) -> Figure:
+    """Stack the classes' counts over one code dimension, values [N]."""
+    figure = new_figure(6.4, 4.0, title=title)
+    axes = figure.add_subplot()
+    low, high = fitted_limits(values)
+    bins = int(np.clip(np.sqrt(len(values)), 10, 50))
+    base = np.zeros(bins)
+    for group in groups:
+        counts, edges = np.histogram(values[group.chosen], bins, (low, high))
+        # One outline per class draws far faster than a patch per bin.
+        style = {"fill": True, "color": group.colour, "linewidth": 0}
+        axes.stairs(base + counts, edges, baseline=base, **style)
+        base = base + counts
+    axes.set_ylim(0, 1.06 * base.max())
+    style_axes(axes)
+    axes.set_xlim(low, high)
+    axes.set_xlabel("code 0", fontsize=LABEL_SIZE)
+    axes.set_ylabel("number of examples", fontsize=LABEL_SIZE)
+    return figure
+
+
+def _plane(
+    points: np.ndarray, groups: list[Group], *, names: Sequence[str], title: str
+) -> Figure:
+    """Draw points [N, 2] in one layer per marker, so that no class covers another."""
+    figure = new_figure(6.4, 5.4, title=title)
+    axes = figure.add_subplot()
+    size = float(np.clip(20000 / len(points), 5, 30))
+    for marker in dict.fromkeys(group.marker for group in groups):
+        alike = [group for group in groups if group.marker == marker]
+        chosen = np.any([group.chosen for group in alike], axis=0)
+        colours = np.full(len(points), INK)
+        for group in alike:
+            colours[group.chosen] = group.colour
+        axes.scatter(
+            *points[chosen].T,
+            c=colours[chosen],
+            marker=marker,
+            s=size,
+            alpha=0.75,
+            linewidths=0,
+        )
+    style_axes(axes)
+    limits = [fitted_limits(values) for values in points.T]
+    axes.set(xlim=limits[0], ylim=limits[1])
+    ranges = [high - low for low, high in limits]
+    if max(ranges) <= MAXIMUM_SQUASH * min(ranges):
+        axes.set_aspect("equal", adjustable="box")
+    axes.set_xlabel(names[0], fontsize=LABEL_SIZE)
+    axes.set_ylabel(names[1], fontsize=LABEL_SIZE)
+    return figure
+
+
+def _space(points: np.ndarray, groups: list[Group], *, title: str) -> Figure:
+    """Draw points [N, 3] as their class names where short, else as markers."""
+    # The vertical axis' label reaches out of the axes; a wide legend would hide it.
+    legend_width = max(text_width(plain(group.name), TICK_SIZE) for group in groups)
+    figure = new_figure(6.9 + 1.4 * min(legend_width, 2.0), 5.6, title=title)
+    axes = figure.add_subplot(projection="3d")
+    written = all(1 <= len(group.name.strip()) <= 2 for group in groups)
+    drawn = np.zeros(len(points), dtype=bool)
+    drawn[_evenly_spaced(len(points), MAXIMUM_TEXTS if written else len(points))] = True
+    for group in groups:
+        members = points[group.chosen & drawn]
+        if written:
+            outline, size = _letters(plain(group.name))
+            style = {"marker": outline, "s": size, "depthshade": False}
+        else:
+            style = {"marker": group.marker, "s": 8, "alpha": 0.75}
+        axes.scatter(*members.T, color=group.colour, linewidths=0, **style)
+    for letter, index in zip("xyz", range(3), strict=True):
+        limits = fitted_limits(points[drawn, index])
+        getattr(axes, f"set_{letter}lim")(*limits)
+        getattr(axes, f"set_{letter}label")(f"code {index}", fontsize=LABEL_SIZE)
+    axes.tick_params(labelsize=TICK_SIZE)
+    return figure
+
+
+def _letters(text: str) -> tuple[Path, float]:
+    """Outline a short text as a marker: hundreds of text objects take a second.
+
+    Args:
+        text: One or two characters, safe to draw.
+
+    Returns:
+        The outline about its own centre, and the area in square points at which
+        its letters have the size of a label.
+    """
+    outline = TextPath((0, 0), text, size=LABEL_SIZE)
+    centre = outline.get_extents().get_points().mean(axis=0)
+    vertices = outline.vertices - centre
+    # Matplotlib shrinks a marker's outline to the square that s is the area of.
+    return Path(vertices, outline.codes), float((2 * np.abs(vertices).max()) ** 2)
+
+
+def _principal_components(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Project codes [N, D] to [N, 2], with each component's share of variance [2]."""
+    # Imported here: it takes longer than the drawing, and most maps do without.
+    from sklearn.decomposition import PCA
+
+    # Shares of no variance are 0 / 0, and one example has no components at all.
+    if len(codes) < 2 or np.ptp(codes, axis=0).max() == 0:
+        return np.zeros((len(codes), 2)), np.zeros(2)
+    model = PCA(n_components=2, random_state=0)
+    return model.fit_transform(codes), model.explained_variance_ratio_

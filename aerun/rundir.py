@@ -1,0 +1,213 @@
+"""The only way into a run directory: claims, locks, whole files, checkpoints.
+
+Every file is written beside its place and renamed into it, so that at any instant it is
+there whole or not at all.
+"""
+
+import csv
+import fcntl
+import io
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from aerun.errors import RunDirectoryError
+
+_STATE = "checkpoints/last.state"
+_BEFORE = "checkpoints/previous.state"
+
+
+def claim(path: Path, *, exact: bool) -> Path:
+    """Create a directory that no other run has.
+
+    Args:
+        path: The wanted place.
+        exact: Whether the place was asked for by name; otherwise a number is appended
+            when it is taken.
+
+    Returns:
+        The directory, new (or empty, where ``exact``).
+
+    Raises:
+        RunDirectoryError: ``exact`` and already in use.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    candidate, number = path, 1
+    while True:
+        try:
+            candidate.mkdir()
+            return candidate
+        except FileExistsError:
+            if exact:
+                if candidate.is_dir() and not any(candidate.iterdir()):
+                    return candidate
+                raise RunDirectoryError(
+                    f"{candidate} is not empty; choose another directory, or continue "
+                    f"its run with: aerun task=resume run={candidate}"
+                ) from None
+            number += 1
+            candidate = path.with_name(f"{path.name}_{number}")
+
+
+class RunDirectory:
+    """Reads and writes the files of one run."""
+
+    def __init__(self, path: Path | str) -> None:
+        """Wrap a directory that exists."""
+        self.path = Path(path)
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the directory against other processes; the kernel frees it on death.
+
+        Raises:
+            RunDirectoryError: Another process holds it.
+        """
+        with open(self.path / ".lock", "w") as handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise RunDirectoryError(
+                    f"{self.path} is being trained by another process; wait for it or "
+                    "stop it first"
+                ) from None
+            yield
+
+    # -- whole files -----------------------------------------------------------------
+
+    def write(self, name: str, content: bytes, *, durable: bool = False) -> Path:
+        """Put a file in place at once.
+
+        Args:
+            name: Relative path; folders are made.
+            content: All of it.
+            durable: Whether to wait until it is on the disk.
+        """
+        path = self.path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside = path.with_name(f".{path.name}.part")
+        with open(beside, "wb") as handle:
+            handle.write(content)
+            if durable:
+                handle.flush()
+                os.fsync(handle.fileno())
+        os.replace(beside, path)
+        return path
+
+    def write_json(self, name: str, value: Any) -> Path:
+        """Write JSON; NaN and infinities become null, which JSON can say."""
+        text = json.dumps(_finite(value), indent=2, allow_nan=False)
+        return self.write(name, (text + "\n").encode())
+
+    def write_yaml(self, name: str, value: Mapping[str, Any]) -> Path:
+        """Write YAML in the given order."""
+        text = yaml.safe_dump(dict(value), sort_keys=False, allow_unicode=True)
+        return self.write(name, text.encode())
+
+    def write_table(self, name: str, rows: Sequence[Mapping[str, Any]]) -> Path:
+        """Write rows as CSV; numbers in the shortest form that reads back exactly."""
+        columns = list(dict.fromkeys(key for row in rows for key in row))
+        text = io.StringIO()
+        writer = csv.DictWriter(text, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        return self.write(name, text.getvalue().encode())
+
+    def read_json(self, name: str) -> Any:
+        """Read JSON.
+
+        Raises:
+            FileNotFoundError: There is no such file.
+        """
+        return json.loads((self.path / name).read_text(encoding="utf-8"))
+
+    def read_yaml(self, name: str) -> Any:
+        """Read YAML without objects.
+
+        Raises:
+            FileNotFoundError: There is no such file.
+        """
+        return yaml.safe_load((self.path / name).read_text(encoding="utf-8"))
+
+    # -- checkpoints -----------------------------------------------------------------
+
+    def save_weights(self, name: str, weights: Mapping[str, Tensor]) -> None:
+        """Write ``checkpoints/<name>.safetensors``."""
+        content = save({k: _at_rest(v) for k, v in weights.items()})
+        self.write(f"checkpoints/{name}.safetensors", content, durable=True)
+
+    def load_weights(self, name: str) -> dict[str, Tensor]:
+        """Read ``checkpoints/<name>.safetensors``.
+
+        Raises:
+            RunDirectoryError: It is absent or damaged.
+        """
+        path = self.path / f"checkpoints/{name}.safetensors"
+        if not path.is_file():
+            raise RunDirectoryError(
+                f"{path} does not exist; the run saved no weights yet"
+            )
+        try:
+            return load_file(path)
+        except SafetensorError as error:
+            raise RunDirectoryError(f"{path} is damaged ({error})") from None
+
+    def save_state(
+        self, tensors: Mapping[str, Tensor], values: Mapping[str, Any]
+    ) -> None:
+        """Write ``last.state``, one file; the one before stays as ``previous.state``."""
+        content = save(
+            {name: _at_rest(tensor) for name, tensor in tensors.items()},
+            metadata={"state": json.dumps(values)},
+        )
+        last, before = self.path / _STATE, self.path / _BEFORE
+        if last.exists():
+            # Linked first, so that last.state is never absent.
+            beside = before.with_name(".previous.state.part")
+            beside.unlink(missing_ok=True)
+            os.link(last, beside)
+            os.replace(beside, before)
+        self.write(_STATE, content, durable=True)
+
+    def load_state(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+        """The newest state that can be read, or None where none was written.
+
+        Raises:
+            RunDirectoryError: States are there, all damaged.
+        """
+        damaged = []
+        for name in (_STATE, _BEFORE):
+            path = self.path / name
+            if not path.is_file():
+                continue
+            try:
+                with safe_open(path, framework="pt") as file:
+                    tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - no mapping
+                    return tensors, json.loads(file.metadata()["state"])
+            except SafetensorError as error:
+                damaged.append(f"{path} ({error})")
+        if damaged:
+            raise RunDirectoryError(f"damaged: {', '.join(damaged)}")
+        return None
+
+
+def _at_rest(tensor: Tensor) -> Tensor:
+    return tensor.detach().cpu().contiguous()
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if value - value == 0 else None
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return value

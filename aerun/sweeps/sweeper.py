@@ -1,0 +1,99 @@
+"""The sweeper: plans all jobs, checks every one, then runs them."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.plugins import Plugins
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.plugins.sweeper import Sweeper as HydraSweeper
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from aerun.config.mistakes import BadRequest, Mistake
+from aerun.errors import SweepFailed
+
+log = logging.getLogger("aerun")
+
+
+class Sweeper(HydraSweeper):
+    """Runs the product of all swept values; one failing job does not stop the rest."""
+
+    def __init__(self, max_batch_size: int | None) -> None:
+        """Run so many jobs per call of the launcher; None: all in one."""
+        self.max_batch_size = max_batch_size
+
+    def setup(
+        self,
+        *,
+        hydra_context: HydraContext,
+        task_function: TaskFunction,
+        config: DictConfig,
+    ) -> None:
+        """Take Hydra's objects and the request."""
+        self.hydra_context, self.config = hydra_context, config
+        self.task_function = task_function
+
+    def sweep(self, arguments: list[str]) -> Sequence[JobReturn]:
+        """Run every job.
+
+        Raises:
+            BadRequest: A job has a mistake; nothing was started.
+            SweepFailed: At least one job failed.
+        """
+        from aerun.rundir import claim
+
+        loader = self.hydra_context.config_loader
+        parser = OverridesParser.create(config_loader=loader)
+        batches = BasicSweeper.split_arguments(
+            parser.parse_overrides(arguments), self.max_batch_size
+        )
+        self._check([job for batch in batches for job in batch])
+        typed = any(a.startswith("hydra.sweep.dir=") for a in self._hydra_overrides())
+        folder = claim(Path(str(self.config.hydra.sweep.dir)), exact=typed)
+        with open_dict(self.config):
+            self.config.hydra.sweep.dir = str(folder)
+        OmegaConf.save(self.config, folder / "multirun.yaml")
+        launcher = Plugins.instance().instantiate_launcher(
+            hydra_context=self.hydra_context,
+            task_function=self.task_function,
+            config=self.config,
+        )
+        log.info("Sweep of %d jobs in %s", sum(map(len, batches)), folder)
+        returns: list[JobReturn] = []
+        for batch in batches:
+            # Every launcher needs to see the claimed directory in each job's overrides.
+            jobs = [[*job, f"hydra.sweep.dir='{folder}'"] for job in batch]
+            returns += launcher.launch(jobs, initial_job_idx=len(returns))
+        _raise_failures(returns, [job for batch in batches for job in batch])
+        return returns
+
+    def _hydra_overrides(self) -> list[str]:
+        return [str(override) for override in self.config.hydra.overrides.hydra]
+
+    def _check(self, jobs: Sequence[Sequence[str]]) -> None:
+        """Refuse the whole sweep if one job has a mistake."""
+        from aerun.config.check import check
+        from aerun.config.compose import plain
+
+        loader = self.hydra_context.config_loader
+        mistakes: list[Mistake] = []
+        for job in jobs:
+            config = loader.load_sweep_config(self.config, list(job))
+            mistakes += check(plain(config))
+        if mistakes:
+            raise BadRequest(mistakes)
+
+
+def _raise_failures(returns: Sequence[JobReturn], jobs: Sequence[Any]) -> None:
+    failed = [
+        f"  job {number} ({' '.join(jobs[number])}): {result._return_value}"
+        for number, result in enumerate(returns)
+        if result.status == JobStatus.FAILED
+    ]
+    if failed:
+        head = f"{len(failed)} of {len(returns)} jobs failed"
+        raise SweepFailed("\n".join([head, *failed]))

@@ -1,0 +1,1 @@
+"""One file per task: a plain function of (config, run directory)."""

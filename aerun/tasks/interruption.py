@@ -1,0 +1,38 @@
+"""SIGINT and SIGTERM as a wish to stop after the next step."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+
+class Wish:
+    """Whether someone asked to stop."""
+
+    signum: int | None = None
+    """The signal that asked, or None."""
+
+
+@contextmanager
+def stop_signals() -> Iterator[Wish]:
+    """Turn SIGINT and SIGTERM into a wish; a second SIGINT interrupts at once.
+
+    Outside the main thread signals cannot be handled, and nothing changes.
+    """
+    wish = Wish()
+    if threading.current_thread() is not threading.main_thread():
+        yield wish
+        return
+
+    def note(signum: int, frame: FrameType | None) -> None:
+        if wish.signum is not None and signum == signal.SIGINT:
+            raise KeyboardInterrupt
+        wish.signum = signum
+
+    before = {s: signal.signal(s, note) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield wish
+    finally:
+        for signum, handler in before.items():
+            signal.signal(signum, handler)

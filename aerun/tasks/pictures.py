@@ -1,0 +1,154 @@
+"""Which pictures a run gets, and from which arrays they are drawn."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from aerun.build import Built
+from aerun.draws import Draws, DryDraws, draw
+from aerun.evaluation.splits import collect, knob_tensors, reconstructions
+from aerun.evaluation.units import PosteriorUnits
+from aerun.rundir import RunDirectory
+
+_SHOWN = 10  # test examples in every picture of reconstructions
+_SAMPLES = 64
+_POINTS = 5000  # codes in a latent map at most
+_SEED = 0  # of pictures' own noise: the same pictures whatever the run's seed
+
+
+class Pictures:
+    """Draws a run's pictures; never touches the job's own generator."""
+
+    def __init__(self, built: Built, directory: RunDirectory) -> None:
+        """Draw from the objects of a run into its directory."""
+        self.built, self.directory = built, directory
+        self.spec = built.data.spec
+        self.examples = built.data.test.gather(slice(_SHOWN))
+
+    @torch.no_grad()
+    def reconstructions(self, name: str | None = None) -> None:
+        """Inputs above (corrupted ones in between), outputs below.
+
+        Args:
+            name: Of a picture in ``reconstructions/``; None: ``reconstructions.png``.
+        """
+        objective = self.built.objective.eval()
+        rows = {"input": self.examples}
+        seen = self.examples
+        if objective.corruption is not None:
+            values = self.built.training.knob_values()
+            knobs = knob_tensors(self.built.knobs, values, seen)
+            dry = DryDraws(seen)
+            objective.corrupt(seen, knobs, dry)
+            generator = self._generator()
+            noise = draw(dry.requests, generator, seen.dtype)
+            seen = objective.corrupt(seen, knobs, Draws(noise))
+            rows["corrupted"] = seen
+        rows["reconstruction"] = reconstructions(objective.model, seen)
+        path = f"reconstructions/{name}.png" if name else "reconstructions.png"
+        when = name.replace("_", " ") if name else "best epoch"
+        title = f"Test examples and their reconstructions, {_clean(when)}"
+        self.directory.write(path, self._show(rows, title))
+
+    def loss_curves(self, rows: Sequence[dict[str, float]]) -> None:
+        """Train and validation, one panel per term."""
+        from aerun.reporting.curves import loss_curves
+
+        if rows:
+            png = loss_curves(list(rows), title="Training")
+            self.directory.write("loss_curves.png", png)
+
+    def latent(self) -> None:
+        """The codes of the test set, coloured by label."""
+        from aerun.reporting.latent import latent_map
+
+        split = self.built.data.test.first(_POINTS)
+        codes = collect(self.built.objective.model.encode, split)
+        labels = None if split.labels is None else split.labels.numpy()
+        png = latent_map(
+            codes, labels, classes=self.spec.classes, title="Codes of the test set"
+        )
+        self.directory.write("latent.png", png)
+
+    def filters(self) -> None:
+        """First level's weights as images, where the data are images."""
+        from aerun.reporting.filters import filter_grid
+
+        encoder = getattr(self.built.objective.model, "encoder", None)
+        levels = getattr(encoder, "levels", None)
+        weight = getattr(levels[0], "weight", None) if levels else None
+        size = int(np.prod(self.spec.shape))
+        if not self.spec.is_image or weight is None or weight.shape[-1] != size:
+            return
+        images = weight.detach().float().cpu().numpy().reshape(-1, *self.spec.shape)
+        png = filter_grid(images, title="Weights of the first level")
+        self.directory.write("filters.png", png)
+
+    @torch.no_grad()
+    def samples(self) -> None:
+        """Decoded samples of the prior, of models that have one."""
+        model = self.built.objective.model
+        if not getattr(model, "generative", False):
+            return
+        dry = DryDraws(self.examples)
+        model.sample(_SAMPLES, dry)
+        noise = draw(dry.requests, self._generator(), self.examples.dtype)
+        samples = self._unscaled(model.sample(_SAMPLES, Draws(noise)))
+        if self.spec.is_image:
+            from aerun.reporting.images import sample_grid
+
+            low, high = self._range()
+            png = sample_grid(
+                samples, low=low, high=high, title="Samples of the prior, decoded"
+            )
+        else:
+            png = self._vectors({"sample": samples}, "Samples of the prior, decoded")
+        self.directory.write("samples.png", png)
+
+    def posterior(self, units: PosteriorUnits | None) -> None:
+        """KL of each code dimension, of models that have one."""
+        if units is None:
+            return
+        from aerun.reporting.bars import kl_per_dimension
+
+        png = kl_per_dimension(units.kl, title="What each code dimension carries")
+        self.directory.write("kl_per_dimension.png", png)
+
+    def _show(self, rows: dict[str, Tensor], title: str) -> bytes:
+        arrays = {name: self._unscaled(x) for name, x in rows.items()}
+        if not self.spec.is_image:
+            return self._vectors(arrays, title)
+        from aerun.reporting.images import image_grid
+
+        low, high = self._range()
+        return image_grid(arrays, low=low, high=high, title=title)
+
+    def _vectors(self, arrays: dict[str, np.ndarray], title: str) -> bytes:
+        from aerun.reporting.images import vector_grid
+
+        names = self.spec.feature_names
+        return vector_grid(
+            arrays, feature_names=None if names is None else list(names), title=title
+        )
+
+    def _unscaled(self, x: Tensor) -> np.ndarray:
+        """Back in the units of the data."""
+        columns = (-1,) + (1,) * (len(self.spec.shape) - 1)
+        scale = np.reshape(self.spec.scale, columns)
+        shift = np.reshape(self.spec.shift, columns)
+        return x.detach().cpu().double().numpy() * scale + shift
+
+    def _range(self) -> tuple[float, float]:
+        """Black and white, in the units of the data."""
+        scale, shift = self.spec.scale[0], self.spec.shift[0]
+        return self.spec.low * scale + shift, self.spec.high * scale + shift
+
+    def _generator(self) -> torch.Generator:
+        return torch.Generator(device=self.examples.device).manual_seed(_SEED)
+
+
+def _clean(when: str) -> str:
+    """"epoch 0010" as "epoch 10"."""
+    return " ".join(word.lstrip("0") or word for word in when.split())

@@ -1,0 +1,256 @@
+"""The consumer of the loop's events: validates, writes, draws, decides when to stop."""
+
+import logging
+import sys
+import time
+from collections.abc import Callable, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from aerun.build import Built
+from aerun.evaluation.splits import evaluate, knob_tensors
+from aerun.rundir import RunDirectory
+from aerun.tasks.pictures import Pictures
+from aerun.training.events import EpochEnded, PictureDue, StateDue, StepEnded
+from aerun.training.state import capture, load_weights, restore, weights_of
+
+log = logging.getLogger("aerun")
+
+
+@dataclass(kw_only=True, slots=True)
+class Best:
+    """The epoch with the lowest validation objective so far."""
+
+    value: float | None = None
+    epoch: int | None = None
+    stale: int = 0
+    """Epochs since then."""
+
+
+class Recorder:
+    """Runs a training and keeps its record in the run directory."""
+
+    def __init__(
+        self, config: Mapping[str, Any], built: Built, directory: RunDirectory
+    ) -> None:
+        """Prepare to record a run of a resolved config."""
+        self.config, self.built, self.directory = config, built, directory
+        self.training, self.objective = built.training, built.objective
+        self.best = Best()
+        self.best_weights: dict[str, Tensor] | None = None
+        self.rows: list[dict[str, Any]] = []
+        self.timings: list[dict[str, Any]] = []
+        self.pictures = Pictures(built, directory)
+        self._clock = time.perf_counter()
+
+    # -- the run ---------------------------------------------------------------------
+
+    def run(self, stop: Callable[[], bool]) -> bool:
+        """Train until the end or until ``stop()``; whether the end was reached.
+
+        Raises:
+            NonFiniteLoss: Training cannot go on; the best weights so far are saved.
+        """
+        total = self.training.total_steps
+        with _bar(total, self.training.position.phase_step) as bar:
+            self._clock = time.perf_counter()
+            try:
+                for event in self.training:
+                    match event:
+                        case StepEnded():
+                            bar.update()
+                        case EpochEnded():
+                            self._epoch_ended(event, bar)
+                        case PictureDue():
+                            with self.averaged():
+                                self.pictures.reconstructions(event.name)
+                        case StateDue():
+                            self.save()
+                    if stop():
+                        self.save()
+                        return False
+            except ArithmeticError:
+                self._save_best()
+                raise
+        self.save()
+        return True
+
+    def save(self) -> None:
+        """Write everything that continuing needs; the state last of all."""
+        tensors, values = capture(self.training)
+        values["best"] = asdict(self.best)
+        values["rows"], values["timings"] = self.rows, self.timings
+        self._save_best()
+        with self.averaged():
+            self.directory.save_weights("last", weights_of(self.objective))
+        self.directory.save_state(tensors, values)
+
+    def resume(self) -> bool:
+        """Continue from the saved state, cutting what was recorded after it.
+
+        Returns:
+            Whether there was one; without, the run starts from its beginning.
+        """
+        saved = self.directory.load_state()
+        if saved is None:
+            return False
+        tensors, values = saved
+        restore(self.training, tensors, values)
+        self.best = Best(**values["best"])
+        self.rows, self.timings = values["rows"], values["timings"]
+        if self.best.epoch is not None:
+            self.best_weights = self.directory.load_weights("best")
+        self._write_tables()
+        return True
+
+    @contextmanager
+    def averaged(self) -> Any:
+        """Within, the objective holds the averaged weights, where there are any."""
+        averages = self.training.averages
+        if averages is None:
+            yield
+            return
+        parameters = list(self.objective.parameters())
+        own = [p.detach().clone() for p in parameters]
+        _assign(parameters, averages)
+        try:
+            yield
+        finally:
+            _assign(parameters, own)
+
+    @contextmanager
+    def best_loaded(self) -> Any:
+        """Within, the objective holds the best weights (the last, if none is best)."""
+        with self.averaged():
+            own = {k: v.clone() for k, v in weights_of(self.objective).items()}
+            if self.best_weights is not None:
+                load_weights(self.objective, self.best_weights)
+            try:
+                yield
+            finally:
+                load_weights(self.objective, own)
+
+    # -- one epoch -------------------------------------------------------------------
+
+    def _epoch_ended(self, event: EpochEnded, bar: "tqdm[Any]") -> None:
+        seconds = time.perf_counter() - self._clock
+        row = self._row(event)
+        self.rows.append(row)
+        self.timings.append(
+            {
+                "epoch": event.epoch,
+                "seconds": round(seconds, 4),
+                "samples_per_second": round(event.num_samples / seconds, 1),
+            }
+        )
+        self._judge(row)
+        self._write_tables()
+        _report(row, seconds, self.training.phase.epochs, bar)
+        self._clock = time.perf_counter()
+
+    def _row(self, event: EpochEnded) -> dict[str, Any]:
+        """One row of metrics.csv.
+
+        train/ averages over the epoch as it went; every weight, also in train/loss,
+        is that after the epoch's last step, so that a row adds up.
+        """
+        names = ["reconstruction", *self.objective.regularizers]
+        train = {name: event.means[name] for name in names}
+        weights = {
+            f"{name}_weight": event.knobs[f"regularizer.{name}.weight"]
+            for name in self.objective.regularizers
+        }
+        row: dict[str, Any] = {"epoch": event.epoch, "step": event.step}
+        row["train/loss"] = self.objective.total(train, event.knobs)
+        row |= {f"train/{name}": value for name, value in train.items()}
+        row |= weights
+        with self.averaged():
+            split = self.built.data.validation
+            knobs = knob_tensors(self.built.knobs, event.knobs, split.gather(slice(1)))
+            found = evaluate(self.objective, split, knobs, seed=self.config["seed"])
+        row["val/loss"] = self.objective.total(found.terms, event.knobs)
+        row |= {f"val/{name}": value for name, value in found.terms.items()}
+        row["val/mse"] = found.mse
+        row["lr"], row["grad_norm"] = event.lr, event.means["grad_norm"]
+        extra = set(event.means) - {"loss", "grad_norm", *names}
+        row |= {name: event.means[name] for name in sorted(extra)}
+        return row
+
+    def _judge(self, row: Mapping[str, Any]) -> None:
+        """Keep the best weights; stop the phase when patience has run out."""
+        if not self.training.settled:
+            return
+        terms = {
+            name: row[f"val/{name}"]
+            for name in ("reconstruction", *self.objective.regularizers)
+        }
+        value = self.objective.total(terms, self.training.knob_values(final=True))
+        if self.best.value is None or value < self.best.value:
+            self.best = Best(value=value, epoch=row["epoch"])
+            with self.averaged():
+                weights = weights_of(self.objective)
+                self.best_weights = {k: v.clone() for k, v in weights.items()}
+            return
+        self.best.stale += 1
+        patience = self.training.options.patience
+        if patience is not None and self.best.stale >= patience:
+            log.info(
+                "Stopped after epoch %d: no better validation loss for %d epochs.",
+                row["epoch"],
+                patience,
+            )
+            self.training.stop_phase()
+
+    def _save_best(self) -> None:
+        if self.best_weights is not None:
+            self.directory.save_weights("best", self.best_weights)
+
+    def _write_tables(self) -> None:
+        if self.rows:
+            self.directory.write_table("metrics.csv", self.rows)
+            self.directory.write_table("timing.csv", self.timings)
+
+
+@torch.no_grad()
+def _assign(parameters: list[Any], values: list[Tensor]) -> None:
+    for parameter, value in zip(parameters, values, strict=True):
+        parameter.copy_(value)
+
+
+def _bar(total: int, done: int) -> "tqdm[Any]":
+    """A progress bar on a terminal, nothing elsewhere."""
+    return tqdm(
+        total=total,
+        initial=done,
+        unit="step",
+        leave=False,
+        disable=not sys.stderr.isatty(),
+        dynamic_ncols=True,
+    )
+
+
+def _report(
+    row: Mapping[str, Any], seconds: float, epochs: int, bar: "tqdm[Any]"
+) -> None:
+    """The epoch's figures: beside the bar, or as a line where there is none."""
+    if not bar.disable:
+        bar.set_description(f"epoch {row['epoch']}/{epochs}", refresh=False)
+        bar.set_postfix_str(
+            f"loss {row['train/loss']:.4g}, val {row['val/loss']:.4g}, "
+            f"mse {row['val/mse']:.4g}"
+        )
+    log.info(
+        "epoch %d/%d  loss %.5g  val %.5g  mse %.5g  %.2f s",
+        row["epoch"],
+        epochs,
+        row["train/loss"],
+        row["val/loss"],
+        row["val/mse"],
+        seconds,
+        extra={"quiet_on_terminal": True},
+    )

@@ -1,0 +1,62 @@
+"""task=resume: continue an interrupted run in place."""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from aerun.build import build, load_data, resolve
+from aerun.errors import DataError
+from aerun.rundir import RunDirectory
+from aerun.tasks.recorder import Recorder
+from aerun.tasks.train import fit, start_from, threads
+
+log = logging.getLogger("aerun")
+
+
+def resume(config: Mapping[str, Any], directory: Path) -> dict[str, Any]:
+    """Continue a run from its last state; from its beginning if it saved none.
+
+    Args:
+        config: The run's own, with what was typed changed.
+        directory: The run's.
+
+    Returns:
+        What ``summary.json`` holds.
+
+    Raises:
+        Interrupted: A signal stopped it again.
+        RunFailed: A loss became NaN or infinite.
+        DataError: The data are not those of the run.
+    """
+    run = RunDirectory(directory)
+    data = load_data(config)
+    known = config.get("data", {}).get("fingerprint")
+    if known is not None and known != data.spec.fingerprint:
+        raise DataError(
+            f"the data changed since this run began (hash {data.spec.fingerprint}, "
+            f"then {known}); start a new run, with init_from={directory} if you like"
+        )
+    before = run.read_yaml("config.yaml")
+    config = resolve(config, data.spec)
+    with run.lock(), threads(config["trainer"]["threads"]):
+        built = build(config, data)
+        if config["init_from"] is not None:
+            start_from(built, config["init_from"])
+        recorder = Recorder(config, built, run)
+        if recorder.resume():
+            step = recorder.training.position.step
+            log.info("Continuing %s after step %d.", directory, step)
+        else:
+            log.info("%s saved no state; starting from its beginning.", directory)
+        _say_replanned(before, config)
+        run.write_yaml("config.yaml", config)
+        return fit(config, recorder)
+
+
+def _say_replanned(before: Mapping[str, Any], config: Mapping[str, Any]) -> None:
+    """Schedules are laid over the whole training: a longer one moves them."""
+    for key in ("epochs", "max_steps"):
+        old, new = before["trainer"][key], config["trainer"][key]
+        if old != new:
+            log.info("trainer.%s: %s, was %s; schedules are re-planned.", key, new, old)

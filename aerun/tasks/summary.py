@@ -1,0 +1,125 @@
+"""The figures of a finished run, and the file that holds them."""
+
+import hashlib
+import json
+import platform
+import subprocess
+from collections.abc import Mapping
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from aerun.build import Built
+from aerun.data.splits import Split
+from aerun.evaluation import baselines
+from aerun.evaluation.health import Evidence, health
+from aerun.evaluation.splits import collect, evaluate, knob_tensors, reconstructions
+from aerun.evaluation.units import PosteriorUnits, level_units, posterior_units
+
+_TRAIN_EXAMPLES = 10_000  # of the training part, enough to compare it with the test
+
+
+def final_figures(
+    built: Built, *, seed: int
+) -> tuple[dict[str, float | int | None], list[str], PosteriorUnits | None]:
+    """Evaluate the weights that the objective holds.
+
+    Returns:
+        Flat metrics on the whole test split (and baselines), health, and the units of
+        a variational code.
+    """
+    objective, data = built.objective, built.data
+    model, test = objective.model, data.test
+    values = built.training.knob_values(final=True)
+    knobs = knob_tensors(built.knobs, values, test.gather(slice(1)))
+    found = evaluate(objective, test, knobs, seed=seed)
+    some = data.train.first(_TRAIN_EXAMPLES)
+    train = evaluate(objective, some, knobs, seed=seed)
+    metrics: dict[str, float | int | None] = {
+        "test/loss": objective.total(found.terms, values)
+    }
+    metrics |= {f"test/{name}": value for name, value in found.terms.items()}
+    metrics["test/mse"] = found.mse
+    metrics["train/mse"] = train.mse
+    flat_train, flat_test = _flat(data.train), _flat(test)
+    metrics["mean/mse"] = baselines.mean_mse(flat_train, flat_test)
+    codes = collect(model.encode, test)
+    metrics |= _principal(built, flat_train, flat_test, codes.shape[1])
+    posterior = posterior_units(model, test)
+    if posterior is not None:
+        metrics["test/active_units"] = posterior.num_active
+    outputs = collect(lambda x: reconstructions(model, x).flatten(1), test)
+    evidence = Evidence(
+        train_mse=train.mse,
+        test_mse=found.mse,
+        mean_mse=metrics["mean/mse"],
+        recon_variance=float(outputs.var(axis=0, dtype=np.float64).mean()),
+        data_variance=float(flat_test.var(axis=0, dtype=np.float64).mean()),
+        levels=level_units(model, test),
+        posterior=posterior,
+        num_train=len(some),
+    )
+    return metrics, health(evidence), posterior
+
+
+def _principal(
+    built: Built, train: np.ndarray, test: np.ndarray, size: int
+) -> dict[str, float | None]:
+    """PCA at the same code size; of a linear decoder also the angles to it."""
+    found = baselines.pca(train, test, size)
+    if found is None:
+        return {"pca/mse": None}
+    metrics: dict[str, float | None] = {"pca/mse": found.mse}
+    model = built.objective.model
+    if hasattr(model, "decode"):
+        like = built.data.test.gather(slice(1))
+        decoder = baselines.linear_decoder(model, size, like)
+        if decoder is not None:
+            angles = baselines.principal_angles(decoder, found.components)
+            metrics["pca/largest_angle"] = float(angles[-1])
+            metrics["pca/mean_angle"] = float(angles.mean())
+    return metrics
+
+
+def _flat(split: Split) -> np.ndarray:
+    return collect(lambda x: x.flatten(1), split)
+
+
+def identity(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What a summary says of where a run came from."""
+    text = json.dumps(config, sort_keys=True)
+    return {
+        "seed": config["seed"],
+        "device": config["device"],
+        "versions": versions(),
+        "git_commit": git_commit(),
+        "config_hash": hashlib.sha256(text.encode()).hexdigest()[:16],
+        "data_hash": config["data"]["fingerprint"],
+    }
+
+
+def versions() -> dict[str, str]:
+    """Of everything that can change a number."""
+    names = ("aerun", "torch", "numpy", "scikit-learn")
+    return {"python": platform.python_version()} | {n: version(n) for n in names}
+
+
+@lru_cache
+def git_commit() -> str | None:
+    """The commit of the working directory, where there is one."""
+    try:
+        result = subprocess.run(
+            ["git", "rev-parse", "HEAD"],
+            capture_output=True,
+            text=True,
+            cwd=Path.cwd(),
+            check=False,
+        )
+    except OSError:  # git is not installed
+        return None
+    return result.stdout.strip() or None if result.returncode == 0 else None
+
+

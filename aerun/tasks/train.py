@@ -1,0 +1,176 @@
+"""task=train: fit a model and leave a complete run directory."""
+
+import logging
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from aerun.build import Built, build, load_data, resolve
+from aerun.errors import Interrupted, RunFailed
+from aerun.rundir import RunDirectory
+from aerun.tasks.interruption import stop_signals
+from aerun.tasks.recorder import Recorder
+from aerun.tasks.summary import final_figures, identity
+
+log = logging.getLogger("aerun")
+
+
+def train(config: Mapping[str, Any], directory: Path) -> dict[str, Any]:
+    """Train a checked config in a claimed directory.
+
+    Args:
+        config: Plain; automatic choices may still be open.
+        directory: Empty but for Hydra's own record.
+
+    Returns:
+        What ``summary.json`` holds.
+
+    Raises:
+        Interrupted: A signal stopped it; the state is saved.
+        RunFailed: A loss became NaN or infinite.
+    """
+    data = load_data(config)
+    config = resolve(config, data.spec)
+    run = RunDirectory(directory)
+    with run.lock(), threads(config["trainer"]["threads"]):
+        run.write_yaml("config.yaml", config)
+        built = build(config, data)
+        if config["init_from"] is not None:
+            start_from(built, config["init_from"])
+        recorder = Recorder(config, built, run)
+        _announce(config, built, directory)
+        return fit(config, recorder)
+
+
+def fit(config: Mapping[str, Any], recorder: Recorder) -> dict[str, Any]:
+    """Train to the end, then evaluate and draw; also what a resumed run does."""
+    directory = recorder.directory
+    try:
+        with stop_signals() as wish:
+            began = time.perf_counter()
+            finished = recorder.run(lambda: wish.signum is not None)
+            trained = time.perf_counter() - began
+    except ArithmeticError as error:
+        _write_summary(config, recorder, status="failed", reason=str(error))
+        where = f"the last good weights are in {directory.path / 'checkpoints'}"
+        raise RunFailed(f"{error}. Training stopped; {where}.") from error
+    if not finished:
+        _write_summary(config, recorder, status="interrupted")
+        assert wish.signum is not None
+        raise Interrupted(
+            wish.signum,
+            f"Interrupted at step {recorder.training.position.step}; everything is "
+            f"saved. Continue with: aerun task=resume run={directory.path}",
+        )
+    log.debug("trained for %.1f s", trained)
+    return finish(config, recorder)
+
+
+def finish(config: Mapping[str, Any], recorder: Recorder) -> dict[str, Any]:
+    """Evaluate the best weights on the test split, draw, and write the summary."""
+    pictures = recorder.pictures
+    with recorder.best_loaded():
+        metrics, health, posterior = final_figures(
+            recorder.built, seed=config["seed"]
+        )
+        pictures.reconstructions()
+        pictures.latent()
+        pictures.filters()
+        pictures.samples()
+        pictures.posterior(posterior)
+    pictures.loss_curves(recorder.rows)
+    if recorder.best.epoch is None:
+        health.append(
+            "No epoch came after the end of the last schedule, so the last weights "
+            "were evaluated; train longer or shorten the schedule."
+            if recorder.rows
+            else "Nothing was trained: trainer.epochs=0."
+        )
+    summary = _write_summary(
+        config, recorder, status="completed", metrics=metrics, health=health
+    )
+    _tell(summary, recorder)
+    return summary
+
+
+def start_from(built: Built, source: str) -> None:
+    """Load another run's best weights into a fresh model."""
+    from aerun.training.state import load_weights
+
+    weights = RunDirectory(source).load_weights("best")
+    load_weights(built.objective, weights)
+
+
+@contextmanager
+def threads(number: int) -> Iterator[None]:
+    """Within, PyTorch computes with so many CPU threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _write_summary(
+    config: Mapping[str, Any],
+    recorder: Recorder,
+    *,
+    status: str,
+    reason: str | None = None,
+    metrics: Mapping[str, Any] | None = None,
+    health: list[str] | None = None,
+) -> dict[str, Any]:
+    position = recorder.training.position
+    seconds = sum(row["seconds"] for row in recorder.timings)
+    samples = sum(row["seconds"] * row["samples_per_second"] for row in recorder.timings)
+    summary: dict[str, Any] = {"status": status}
+    if reason is not None:
+        summary["reason"] = reason
+    parameters = recorder.objective.model.parameters()
+    summary |= {
+        "metrics": dict(metrics or {}),
+        "health": list(health or []),
+        "epochs": len(recorder.rows),
+        "steps": position.step,
+        "best_epoch": recorder.best.epoch,
+        "num_parameters": sum(p.numel() for p in parameters),
+        "seconds": round(seconds, 3),
+        "samples_per_second": round(samples / seconds, 1) if seconds else None,
+        **identity(config),
+    }
+    recorder.directory.write_json("summary.json", summary)
+    return summary
+
+
+def _announce(config: Mapping[str, Any], built: Built, directory: Path) -> None:
+    parameters = sum(p.numel() for p in built.objective.parameters())
+    data, number = built.data, config["trainer"]["threads"]
+    log.info("Run directory: %s", directory)
+    log.info(
+        "%s parameters; %s training, %s validation, %s test examples of %s; %s%s",
+        f"{parameters:,}",
+        f"{len(data.train):,}",
+        f"{len(data.validation):,}",
+        f"{len(data.test):,}",
+        "x".join(str(n) for n in data.spec.shape),
+        config["device"],
+        f" with {number} thread{'s' * (number > 1)}" if config["device"] == "cpu" else "",
+    )
+
+
+def _tell(summary: Mapping[str, Any], recorder: Recorder) -> None:
+    """The figures that matter, then health, then where to look."""
+    metrics = summary["metrics"]
+    best = summary["best_epoch"]
+    log.info("Test figures%s:", "" if best is None else f" at the best epoch, {best}")
+    for name, value in metrics.items():
+        if value is not None:
+            log.info("  %-20s %s", name, f"{value:.6g}")
+    for sentence in summary["health"]:
+        log.warning("Health: %s", sentence)
+    log.info("Look at %s", recorder.directory.path / "reconstructions.png")

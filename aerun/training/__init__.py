@@ -1,0 +1,1 @@
+"""How parameters are fitted: optimizers, phases, the step, the loop and its state."""

@@ -1,0 +1,289 @@
+"""The one loop that runs every trainer's phases and yields events."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from aerun.options import seconds
+from aerun.schedules import Knobs
+from aerun.training.events import (
+    EpochEnded,
+    Event,
+    PhaseEnded,
+    PictureDue,
+    StateDue,
+    StepEnded,
+)
+from aerun.training.phases import Phase, TrainerOptions
+from aerun.training.step import Step
+
+_PICTURES = 10  # about so many per run where no number of steps is asked for
+_FLUSH = 50  # steps between looks at the losses; each look waits for the device
+
+
+class NonFiniteLoss(ArithmeticError):
+    """A loss or gradient is NaN or infinite; training cannot go on."""
+
+
+@dataclass(kw_only=True, slots=True)
+class Position:
+    """Where training stands: all that is not a tensor."""
+
+    phase: int = 0
+    epoch: int = 0
+    """Epochs of this phase that are done."""
+    batch: int = 0
+    """Batches of the running epoch that are done."""
+    step: int = 0
+    """Optimizer steps over all phases."""
+    phase_step: int = 0
+    """Optimizer steps of this phase."""
+    lr: float = 0.0
+    """The learning rate of the last step."""
+    rows: list[list[float]] = field(default_factory=list)
+    """Per batch of the running epoch: number of examples, then the steps' columns."""
+
+
+class Training:
+    """Trains phase after phase; can be stopped after any step and continued."""
+
+    def __init__(
+        self,
+        phases: Callable[[], Iterator[Phase]],
+        options: TrainerOptions,
+        *,
+        knobs: Knobs,
+        seed: int,
+        device: torch.device,
+        dtype: torch.dtype,
+    ) -> None:
+        """Prepare to train.
+
+        Args:
+            phases: The trainer, bound to its objective and data.
+            options: Shared options; automatic choices are made.
+            knobs: Numbers and schedules of all parts.
+            seed: Seeds the generator of order and noise.
+            device: Where batches and noise are made.
+            dtype: Type of parameters, batches and noise.
+        """
+        self.options, self.knobs = options, knobs
+        self.device, self.dtype = device, dtype
+        self.generator = torch.Generator(device=device).manual_seed(seed)
+        self.position = Position()
+        self._phases = phases()
+        self._stopped = False
+        self._pending: list[Tensor] = []
+        self._saved_at = time.monotonic()
+        self._enter(next(self._phases))
+
+    # -- what a consumer may ask or tell -------------------------------------------
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Optimizer steps of a whole epoch of this phase."""
+        return -(-len(self.phase.split) // self.options.batch_size)
+
+    @property
+    def total_steps(self) -> int:
+        """Optimizer steps planned for this phase; schedules are laid over them."""
+        planned = self.steps_per_epoch * self.phase.epochs
+        limit = self.options.max_steps
+        return planned if limit is None else min(planned, limit)
+
+    def stop_phase(self) -> None:
+        """End the running phase after this event, as early stopping does."""
+        self._stopped = True
+
+    def advance_to(self, position: Position) -> None:
+        """Enter the phase of a saved position and stand where it stood."""
+        for _ in range(position.phase - self.position.phase):
+            self._enter(next(self._phases))
+        self.position = position
+
+    def knob_values(self, *, final: bool = False) -> dict[str, float]:
+        """The knobs now, or at the end of the training."""
+        step = self.total_steps if final else self.position.phase_step
+        return self.knobs.numbers(step, self.total_steps)
+
+    @property
+    def settled(self) -> bool:
+        """Whether every knob has its final value, so that epochs compare."""
+        return self.position.phase_step >= self.knobs.settled(self.total_steps)
+
+    # -- the loop -------------------------------------------------------------------
+
+    def __iter__(self) -> Iterator[Event]:
+        """Train to the end, yielding events; each may be the last one taken."""
+        yield StateDue()
+        while True:
+            yield from self._run_phase()
+            yield PhaseEnded(phase=self.phase.name)
+            following = next(self._phases, None)
+            if following is None:
+                return
+            position = self.position
+            self.position = Position(phase=position.phase + 1, step=position.step)
+            self._enter(following)
+            yield StateDue()
+
+    def _enter(self, phase: Phase) -> None:
+        """Set up the steps of a phase, with fresh optimizers."""
+        self.phase, self._stopped = phase, False
+        autocast = torch.bfloat16 if self.options.precision == "bfloat16" else None
+        self.steps = [
+            Step(
+                phase.objective,
+                update,
+                grad_clip=self.options.grad_clip,
+                compile=self.options.compile is True,
+                autocast=autocast,
+            )
+            for update in phase.updates
+        ]
+        decay = self.options.ema
+        weights = phase.objective.parameters()
+        self.averages = (
+            None if decay is None else [p.detach().clone() for p in weights]
+        )
+        self.columns = [column for step in self.steps for column in step.columns]
+        self.order_state = self.generator.get_state()
+
+    def _run_phase(self) -> Iterator[Event]:
+        position, size = self.position, self.options.batch_size
+        while not self._done():
+            if position.batch == 0:
+                self.order_state = self.generator.get_state()
+            order = self._order()
+            self.phase.objective.train()
+            while position.batch < self.steps_per_epoch and not self._out_of_steps():
+                start = position.batch * size
+                self._step(order[start : start + size])
+                yield from self._after_step()
+            yield from self._end_epoch()
+
+    def _order(self) -> Tensor:
+        """The running epoch's permutation, the same before and after a resume."""
+        generator = self.generator
+        if self.position.batch > 0:  # resumed in mid-epoch: replay the draw
+            generator = torch.Generator(device=self.device)
+            generator.set_state(self.order_state)
+        return torch.randperm(
+            len(self.phase.split), generator=generator, device=self.device
+        )
+
+    def _step(self, indices: Tensor) -> None:
+        position = self.position
+        total = self.total_steps
+        share = position.phase_step / max(total, 1)
+        lr = self.options.lr * self.options.scheduler.factor(share)
+        knobs = self.knobs.tensors(
+            position.phase_step, total, device=self.device, dtype=self.dtype
+        )
+        x = self.phase.split.gather(indices)
+        values = [step(x, knobs, self.generator, lr) for step in self.steps]
+        if self.averages is not None:
+            weights = [p.detach() for p in self.phase.objective.parameters()]
+            torch._foreach_lerp_(self.averages, weights, 1 - self.options.ema)
+        self._pending.append(torch.cat(values) if len(values) > 1 else values[0])
+        position.rows.append([float(len(indices))])
+        position.batch += 1
+        position.step += 1
+        position.phase_step += 1
+        position.lr = lr
+        if len(self._pending) >= _FLUSH:
+            self.flush()
+
+    def _after_step(self) -> Iterator[Event]:
+        yield StepEnded(step=self.position.step)
+        every = self.options.preview_every
+        if every and self.position.step % every == 0:
+            yield PictureDue(name=f"step_{self.position.step:06d}")
+            self.phase.objective.train()
+        if isinstance(self.options.checkpoint_every, str):
+            waited = time.monotonic() - self._saved_at
+            if waited >= seconds(self.options.checkpoint_every):
+                yield from self._state_due()
+
+    def _end_epoch(self) -> Iterator[Event]:
+        self.flush()
+        position = self.position
+        table = np.asarray(position.rows, dtype=np.float64)
+        examples = table[:, 0]
+        # Summed in order, so that the place of a resume cannot show.
+        sums = np.add.reduce(table[:, 1:] * examples[:, None], axis=0)
+        means = dict(zip(self.columns, (sums / examples.sum()).tolist(), strict=True))
+        position.epoch += 1
+        position.batch, position.rows = 0, []
+        yield EpochEnded(
+            phase=self.phase.name,
+            epoch=position.epoch,
+            step=position.step,
+            means=means,
+            knobs=self.knob_values(),
+            lr=position.lr,
+            num_samples=int(examples.sum()),
+        )
+        if self._picture_due():
+            yield PictureDue(name=f"epoch_{position.epoch:04d}")
+        every = self.options.checkpoint_every
+        if not isinstance(every, str) and position.epoch % every == 0:
+            yield from self._state_due()
+
+    def _state_due(self) -> Iterator[Event]:
+        self.flush()
+        yield StateDue()
+        self._saved_at = time.monotonic()
+
+    def _picture_due(self) -> bool:
+        if self.options.preview_every == 0:
+            return False
+        every = max(self.phase.epochs // _PICTURES, 1)
+        return self.position.epoch % every == 0 or self.position.epoch == 1
+
+    def _out_of_steps(self) -> bool:
+        limit = self.options.max_steps
+        return limit is not None and self.position.step >= limit
+
+    def _done(self) -> bool:
+        epochs = self.phase.epochs
+        return self._stopped or self.position.epoch >= epochs or self._out_of_steps()
+
+    def flush(self) -> None:
+        """Fetch the losses of the last steps.
+
+        Raises:
+            NonFiniteLoss: One of them is NaN or infinite.
+        """
+        if not self._pending:
+            return
+        rows = self.position.rows
+        values = torch.stack(self._pending).double().tolist()
+        first = len(rows) - len(values)
+        for i, row in enumerate(values):
+            rows[first + i].extend(row)
+        self._pending = []
+        bad = [i for i, row in enumerate(values) if not np.isfinite(row).all()]
+        if bad:
+            self._report(first + bad[0])
+
+    def _report(self, index: int) -> None:
+        """Raise for the first bad row of the epoch; name a term before the loss."""
+        rows, step = self.position.rows, self.position.step
+        row = dict(zip(self.columns, rows[index][1:], strict=True))
+        causes = [c for c, v in row.items() if not np.isfinite(v)]
+        causes.sort(key=lambda c: (c == "loss", c.endswith("grad_norm")))
+        name = causes[0]
+        last = rows[index - 1][1 + self.columns.index(name)] if index > 0 else None
+        before = "the first step" if last is None else f"{last:.6g} one step before"
+        what = "the gradient" if name == "grad_norm" else f"train/{name}"
+        bad_step = step - (len(rows) - 1 - index)
+        raise NonFiniteLoss(
+            f"{what} became {row[name]} at step {bad_step} ({before}); "
+            "lower trainer.lr or set trainer.grad_clip"
+        )
+

@@ -1,0 +1,104 @@
+"""Trainers: functions that yield phases.
+
+A trainer decides what is fitted in which order; one loop runs whatever it yields. The
+next phase is made only after the one before has been trained.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+from torch import nn
+
+from aerun.data.splits import Split
+from aerun.objective import Objective
+from aerun.options import Count, Duration, Momentum, Natural, Positive
+from aerun.training.optimizers import Optimizer
+from aerun.training.schedulers import Scheduler
+
+Precision = Literal["float32", "bfloat16", "float64", "auto"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainerOptions:
+    """Options that every trainer has; types only, the values live in conf/trainer."""
+
+    epochs: Natural
+    """Passes over the training part; 0 only evaluates."""
+    max_steps: Count | None
+    """Stops after so many optimizer steps, also in the middle of an epoch."""
+    batch_size: Count
+    lr: Positive
+    """Learning rate at the first step."""
+    optimizer: Optimizer
+    scheduler: Scheduler
+    patience: Count | None
+    """Stops after so many epochs without a better validation loss."""
+    grad_clip: Positive | None
+    """Largest norm of the whole gradient; longer ones are scaled down to it."""
+    ema: Momentum | None
+    """Decay per step of averaged weights, which are then evaluated and kept."""
+    precision: Precision
+    compile: bool | Literal["auto"]
+    threads: Count | Literal["auto"]
+    checkpoint_every: Count | Duration
+    """Epochs, or a duration such as 30s, 5min, 1h."""
+    preview_every: Natural | None
+    """Steps between pictures; null: about ten, at ends of epochs; 0: the last only."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Update:
+    """One of the optimizer steps made on every batch."""
+
+    name: str
+    """"model", or the name of the opponent whose loss it minimises."""
+    parameters: dict[str, nn.Parameter]
+    optimizer: Optimizer
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Phase:
+    """A stretch of training: who is fitted, on what, for how long."""
+
+    name: str
+    objective: Objective
+    split: Split
+    epochs: int
+    updates: list[Update] = field(default_factory=list)
+
+
+def default(
+    objective: Objective, split: Split, options: TrainerOptions
+) -> Iterator[Phase]:
+    """Fit all parameters together, each opponent by an update of its own.
+
+    Args:
+        objective: What is minimised.
+        split: The training part.
+        options: Shared options; ``epochs`` are those of the one phase.
+
+    Yields:
+        One phase.
+    """
+    opponents = {
+        name: list(part.parameters()) for name, part in objective.opponents.items()
+    }
+    theirs = {id(p) for parameters in opponents.values() for p in parameters}
+    named = {n: p for n, p in objective.named_parameters() if p.requires_grad}
+    owners = {"model": {n: p for n, p in named.items() if id(p) not in theirs}}
+    for opponent, parameters in opponents.items():
+        own = {id(p) for p in parameters}
+        owners[opponent] = {n: p for n, p in named.items() if id(p) in own}
+    yield Phase(
+        name="train",
+        objective=objective,
+        split=split,
+        epochs=options.epochs,
+        updates=[
+            Update(name=name, parameters=owned, optimizer=options.optimizer)
+            for name, owned in owners.items()
+        ],
+    )
+
+

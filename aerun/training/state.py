@@ -1,0 +1,87 @@
+"""All that continuing a training needs, as tensors and plain values."""
+
+from dataclasses import asdict
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from aerun.training.loop import Position, Training
+
+Tensors = dict[str, Tensor]
+Values = dict[str, Any]
+
+
+def weights_of(module: torch.nn.Module) -> Tensors:
+    """Parameters and buffers by name; a tensor used in two places appears once."""
+    named = [*module.named_parameters(), *module.named_buffers()]
+    return {name: tensor.detach() for name, tensor in named}
+
+
+@torch.no_grad()
+def load_weights(module: torch.nn.Module, weights: Tensors) -> None:
+    """Copy weights into a module in place, so that shared tensors stay shared.
+
+    Raises:
+        ValueError: Names or shapes differ.
+    """
+    own = weights_of(module)
+    if missing := sorted(own.keys() ^ weights.keys()):
+        raise ValueError(f"the weights do not fit the model: {', '.join(missing)}")
+    for name, tensor in own.items():
+        if tensor.shape != weights[name].shape:
+            raise ValueError(
+                f"the weights do not fit the model: {name} is "
+                f"{list(weights[name].shape)}, the model has {list(tensor.shape)}"
+            )
+        tensor.copy_(weights[name])
+
+
+def capture(training: Training) -> tuple[Tensors, Values]:
+    """The state between two steps.
+
+    Returns:
+        Tensors (weights, averaged weights, optimizers, generators) and plain values.
+    """
+    training.flush()
+    tensors: Tensors = {}
+    for name, tensor in weights_of(training.phase.objective).items():
+        tensors[f"weights/{name}"] = tensor
+    for i, average in enumerate(training.averages or []):
+        tensors[f"average/{i}"] = average
+    for step in training.steps:
+        for slot, entries in step.state.items():
+            for i, entry in enumerate(entries):
+                tensors[f"optimizer/{step.update.name}/{slot}/{i}"] = entry
+    tensors["generator/now"] = training.generator.get_state()
+    tensors["generator/order"] = training.order_state
+    return tensors, {"position": asdict(training.position)}
+
+
+@torch.no_grad()
+def restore(training: Training, tensors: Tensors, values: Values) -> None:
+    """Put a fresh training where ``capture`` left another one.
+
+    Raises:
+        ValueError: The state belongs to another model, trainer or optimizer.
+    """
+    position = Position(**values["position"])
+    training.advance_to(position)
+    prefix = "weights/"
+    weights = {
+        name.removeprefix(prefix): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(prefix)
+    }
+    load_weights(training.phase.objective, weights)
+    try:
+        for i, average in enumerate(training.averages or []):
+            average.copy_(tensors[f"average/{i}"])
+        for step in training.steps:
+            for slot, entries in step.state.items():
+                for i, entry in enumerate(entries):
+                    entry.copy_(tensors[f"optimizer/{step.update.name}/{slot}/{i}"])
+    except KeyError as error:
+        raise ValueError(f"the state has no {error.args[0]}") from None
+    training.generator.set_state(tensors["generator/now"])
+    training.order_state = tensors["generator/order"]

@@ -1,0 +1,109 @@
+"""What every figure promises, over one list of all of them."""
+
+import time
+from functools import partial
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+from aerun.reporting.bars import kl_per_dimension
+from aerun.reporting.curves import loss_curves
+from aerun.reporting.filters import filter_grid
+from aerun.reporting.images import image_grid, sample_grid, vector_grid
+from aerun.reporting.latent import latent_map
+
+DIGITS = load_digits()
+IMAGES = DIGITS.images[:, None] / 16
+LABELS = DIGITS.target
+NAMES = [str(digit) for digit in range(10)]
+NOISE = np.random.default_rng(0).normal(size=(1797, 16))
+CODES = 4 * np.random.default_rng(1).normal(size=(10, 16))[LABELS] + NOISE
+ROWS = [
+    {
+        "epoch": epoch,
+        "train/loss": 90 / epoch,
+        "train/reconstruction": 80 / epoch,
+        "train/kl": 10 / epoch,
+        "kl_weight": min(1.0, epoch / 9),
+        "val/loss": 95 / epoch,
+        "val/reconstruction": 85 / epoch,
+        "val/kl": 10 / epoch,
+        "val/mse": 0.1 / epoch,
+        "lr": 1e-3,
+    }
+    for epoch in range(1, 31)
+]
+
+grid = partial(image_grid, low=0.0, high=1.0)
+samples = partial(sample_grid, low=0.0, high=1.0)
+vectors = partial(vector_grid, feature_names=None)
+mapped = partial(latent_map, classes=NAMES)
+
+
+def pair(values: np.ndarray) -> dict[str, np.ndarray]:
+    """Label values and a noisy copy as a grid expects them."""
+    noisy = values + 0.1 * np.resize(NOISE, values.shape)
+    return {"input": values, "reconstruction": noisy}
+
+
+FIGURES = {
+    "curves": partial(loss_curves, ROWS),
+    "curves, one row": partial(loss_curves, ROWS[:1]),
+    "curves, 2000 rows": partial(
+        loss_curves, [{**ROWS[i % 30], "epoch": i} for i in range(2000)]
+    ),
+    "digits": partial(grid, pair(IMAGES[:10])),
+    "three rows": partial(grid, {**pair(IMAGES[:10]), "corrupted": IMAGES[10:20]}),
+    "28 x 20": partial(grid, pair(np.ones((3, 1, 28, 20)))),
+    "33 x 47 colour": partial(grid, pair(np.ones((4, 3, 33, 47)) / 2)),
+    "300 x 400": partial(grid, pair(np.ones((2, 1, 300, 400)) / 2)),
+    "1 x 60": partial(grid, pair(np.ones((2, 1, 1, 60)) / 2)),
+    "64 samples": partial(samples, IMAGES[:64]),
+    "1 sample": partial(samples, IMAGES[:1]),
+    "vectors in 1-D": partial(vectors, pair(CODES[:, :1])),
+    "vectors in 2-D": partial(vectors, pair(CODES[:, :2])),
+    "vectors in 3-D": partial(vectors, pair(CODES[:, :3])),
+    "vectors in 16-D": partial(vectors, pair(CODES)),
+    "vectors, 1 example": partial(vectors, pair(CODES[:1])),
+    "vectors, 4 examples": partial(vectors, pair(CODES[:4])),
+    "vectors in 64-D": partial(vectors, pair(IMAGES.reshape(-1, 64))),
+    "codes in 1-D": partial(mapped, CODES[:, :1], LABELS),
+    "codes in 2-D": partial(mapped, CODES[:, :2], LABELS),
+    "codes in 3-D": partial(mapped, CODES[:, :3], LABELS),
+    "codes in 16-D": partial(mapped, CODES, LABELS),
+    "256 filters": partial(filter_grid, np.resize(CODES, (256, 1, 8, 8))),
+    "colour filters": partial(filter_grid, np.resize(CODES, (7, 3, 5, 5))),
+    "bars": partial(kl_per_dimension, np.abs(CODES[0])),
+    "2000 bars": partial(kl_per_dimension, np.resize(np.abs(CODES), 2000)),
+    "bars of a collapsed code": partial(kl_per_dimension, np.zeros(4)),
+}
+every_figure = pytest.mark.parametrize("draw", FIGURES.values(), ids=FIGURES)
+
+
+@every_figure
+def test_figure_is_a_png_with_a_picture_on_it(draw, decode):
+    """A figure decodes to an image of sensible size that is not one colour."""
+    pixels = decode(draw(title="a run"))
+    height, width = pixels.shape[:2]
+    assert 60 < height < 2000
+    assert 300 < width < 2000
+    assert len(np.unique(pixels)) > 2
+
+
+@every_figure
+def test_any_title_fits_and_nothing_touches_the_rim(draw, decode):
+    """A title is taken literally and wrapped; the outermost pixels stay white."""
+    pixels = decode(draw(title="costs $\\frac{$ 5$ 图 \N{GRINNING FACE} " * 6))
+    for rim in (pixels[:2], pixels[-2:], pixels[:, :2], pixels[:, -2:]):
+        assert (rim == 255).all()
+
+
+@every_figure
+def test_same_input_gives_same_bytes_within_a_second(draw):
+    """A figure drawn again is the same file, undated, in under a processor second."""
+    png = draw(title="a run")
+    start = time.process_time()
+    assert png == draw(title="a run")
+    assert time.process_time() - start < 1.0
+    assert b"tEXt" not in png
