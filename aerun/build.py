@@ -257,7 +257,7 @@ def _threads(config: Config, spec: Spec) -> int:
     return 1 if work < _SMALL_STEP else os.cpu_count() or 1
 
 
-_SMALL_STEP = 2_000_000
+_SMALL_STEP = 5_000_000
 """Weights times batch size below which a second thread measured slower."""
 
 

@@ -2,7 +2,8 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -113,9 +114,7 @@ def request(
         sys.path.append(os.getcwd())
     task = _value_of("task", overrides)
     if task == "resume":
-        from aerun.tasks.stored import resume_stored
-
-        return resume_stored(overrides)
+        return _resume(overrides)
     from aerun.config.compose import Composer
 
     composer = Composer(config_dir)
@@ -156,6 +155,19 @@ def _run(composer: Any, config: "DictConfig") -> Path:
     return directory
 
 
+def _resume(overrides: Sequence[str]) -> Path:
+    """Continue a run in its own directory."""
+    from aerun.build import load_data
+    from aerun.config.stored import resume_request
+    from aerun.tasks.resume import resume
+
+    config, directory = resume_request(overrides)
+    _told(lambda: load_data(config), config)
+    with recorded(directory):
+        resume(config, directory)
+    return directory
+
+
 def checked(config: "DictConfig", *, output: str | None = None) -> dict[str, Any]:
     """The plain config of a composed one, once request and data are found good.
 
@@ -183,44 +195,58 @@ def check_loaded(request: dict[str, Any]) -> None:
         BadRequest: The data are unusable, or lack what a part needs.
     """
     from aerun.build import load_data, resolve
-    from aerun.config.check import check_data, show
-    from aerun.config.mistakes import BadRequest, Mistake
-    from aerun.errors import DataError
+    from aerun.config.check import check_data
+    from aerun.config.mistakes import BadRequest
 
-    try:
-        data = load_data(request)
-    except DataError as error:
-        value = request["dataset"].get(error.key.rpartition(".")[2])
-        typed = error.key if value is None else f"{error.key}={show(value)}"
-        raise BadRequest([Mistake(typed=typed, problem=str(error))]) from None
+    data = _told(lambda: load_data(request), request)
     if mistakes := check_data(resolve(request, data.spec), data.spec):
         raise BadRequest(mistakes)
 
 
+def _told(load: Callable[[], Any], request: dict[str, Any]) -> Any:
+    """What ``load`` returns; an error about data told with the key as typed."""
+    from aerun.config.check import show
+    from aerun.config.mistakes import BadRequest, Mistake
+    from aerun.errors import DataError
+
+    try:
+        return load()
+    except DataError as error:
+        value = request["dataset"].get(error.key.rpartition(".")[2])
+        typed = error.key if value is None else f"{error.key}={show(value)}"
+        raise BadRequest([Mistake(typed=typed, problem=str(error))]) from None
+
+
 def job(config: "DictConfig") -> float | None:
     """What one run does, under every launcher; the figure that a sweep optimises."""
-    import logging
-
     from hydra.core.hydra_config import HydraConfig
 
     from aerun.build import locate
     from aerun.config.compose import plain
-    from aerun.logs import log_file, set_up_console
+    from aerun.logs import set_up_console
 
     set_up_console()
     directory = Path(HydraConfig.get().runtime.output_dir)
     request = plain(config)
+    with recorded(directory):
+        summary = locate(request["task"]["_target_"])(request, directory)
+    return summary["metrics"].get("test/mse")
+
+
+@contextmanager
+def recorded(directory: Path) -> Iterator[None]:
+    """Within, lines and a failure's traceback go to the run's log; it is the latest."""
+    import logging
+
+    from aerun.logs import log_file
+
     point_latest_to(directory)
     with log_file(directory / "aerun.log"):
         try:
-            summary = locate(request["task"]["_target_"])(request, directory)
-        except Exception as error:
-            details = {"to_file_only": True}
-            logging.getLogger("aerun").debug(
-                "%s", error, exc_info=True, extra=details
-            )
+            yield
+        except BaseException as error:
+            logging.getLogger("aerun").debug("%s", error, exc_info=True)
             raise
-    return summary["metrics"].get("test/mse")
 
 
 def point_latest_to(directory: Path) -> None:

@@ -65,6 +65,9 @@ def check(config: Mapping[str, Any]) -> list[Mistake]:
         elif config[group]["_target_"] is not None or group != "corruption":
             mistakes += _check_node(config[group], group, everywhere, hosts.get(group))
     mistakes += _check_device(config.get("device"))
+    if config.get("run") is not None:
+        problem = "only tasks on a run that exists take it, such as task=resume."
+        mistakes.append(Mistake(typed=f"run={config['run']}", problem=problem))
     if not mistakes:
         mistakes += _check_features(config)
     return mistakes

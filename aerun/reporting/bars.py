@@ -40,28 +40,28 @@ def kl_per_dimension(kl: np.ndarray, *, title: str) -> bytes:
         )
     order = np.argsort(-kl, kind="stable")
     heights = kl[order]
-    active = heights > ACTIVE_ABOVE
-    colours = np.where(active, CLASS_COLOURS[0], GREY)
+    colours = np.where(heights > ACTIVE_ABOVE, CLASS_COLOURS[0], GREY)
     width = float(np.clip(3.0 + 0.16 * len(kl), 5.0, 9.0))
-    text = f"{title} ({active.sum()} of {len(kl)} dimensions active)"
-    figure = new_figure(width, 3.6, title=text)
+    title = f"{title} ({(kl > ACTIVE_ABOVE).sum()} of {len(kl)} dimensions active)"
+    figure = new_figure(width, 3.6, title=title)
     axes = figure.add_subplot()
     # Gaps thinner than a pixel would show as random stripes.
     half = 0.4 if len(kl) <= MAXIMUM_SPACED else 0.5
     # One collection: separate bar patches take seconds for a wide code.
     x = np.arange(len(kl))[:, None] + half * np.array([-1, -1, 1, 1])
     y = heights[:, None] * np.array([0.0, 1.0, 1.0, 0.0])
-    axes.add_collection(PolyCollection(np.stack([x, y], axis=2), facecolors=colours))
+    outlines = list(np.stack([x, y], axis=2))
+    axes.add_collection(PolyCollection(outlines, facecolors=colours))
     style_axes(axes)
     axes.grid(visible=False, axis="x")
     axes.set_xlim(-0.8, len(kl) - 0.2)
     axes.set_ylim(min(0.0, heights[-1]), max(1.06 * heights[0], 2 * ACTIVE_ABOVE))
     axes.set_ylabel("KL divergence [nats]", fontsize=LABEL_SIZE)
+    text = "rank of code dimension, largest first"
     if len(kl) <= MAXIMUM_NAMED:
         axes.set_xticks(range(len(kl)), [str(dimension) for dimension in order])
-        axes.set_xlabel("code dimension, largest first", fontsize=LABEL_SIZE)
-    else:
-        axes.set_xlabel("rank of code dimension, largest first", fontsize=LABEL_SIZE)
+        text = "code dimension, largest first"
+    axes.set_xlabel(text, fontsize=LABEL_SIZE)
     add_legend(
         figure,
         [Patch(color=CLASS_COLOURS[0]), Patch(color=GREY)],

@@ -8,6 +8,7 @@ import textwrap
 from collections.abc import Sequence
 from functools import cache
 from io import BytesIO
+from typing import Any
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -15,6 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 DPI = 120
 TITLE_SIZE = 11.0  # points, as all sizes here
@@ -72,9 +74,9 @@ def new_figure(width: float, height: float, *, title: str) -> Figure:
     Returns:
         A figure without axes, bound to an Agg canvas.
     """
-    figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
+    layout = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08, wspace=0.04, hspace=0.06)
+    figure = Figure(figsize=(width, height), dpi=DPI, layout=layout)
     FigureCanvasAgg(figure)
-    figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08, wspace=0.04, hspace=0.06)
     figure.suptitle(wrap_title(title, width), fontsize=TITLE_SIZE, color=INK)
     return figure
 
@@ -125,7 +127,7 @@ def new_panels(
         "hspace": gap / size[1],
     }
     figure.subplots_adjust(**places)
-    share = {"sharex": shared, "sharey": shared}
+    share: dict[str, Any] = {"sharex": shared, "sharey": shared}
     axes = figure.subplots(lines, columns, squeeze=False, **share)
     return figure, axes
 
@@ -153,14 +155,13 @@ def add_legend(
     place = {"right": "outside right center", "bottom": "outside lower center"}[side]
     if figure.get_layout_engine() is None:
         place = place.removeprefix("outside ")
+    look: dict[str, Any] = {"loc": place, "fontsize": TICK_SIZE, "labelcolor": INK}
     figure.legend(
-        handles,
-        [plain(shorten(label, 24)) for label in labels],
-        loc=place,
+        handles=list(handles),
+        labels=[plain(shorten(label, 24)) for label in labels],
         ncols=len(labels) if side == "bottom" else 1,
-        fontsize=TICK_SIZE,
         frameon=False,
-        labelcolor=INK,
+        **look,
     )
 
 

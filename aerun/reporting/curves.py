@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -81,7 +82,7 @@ def loss_curves(rows: list[dict[str, float | int | None]], *, title: str) -> byt
         title=title,
     )
     grid = grid.ravel()
-    limits = _epoch_limits([row["epoch"] for row in rows])
+    limits = _epoch_limits(rows)
     for axes, (name, panel) in zip(grid, panels.items(), strict=False):
         _draw_panel(axes, panel, name=name, best=best)
         axes.set_xlim(*limits)
@@ -96,7 +97,7 @@ def _add_split_legend(
 ) -> None:
     """Name the splits below the panels, and the best epoch where it is marked."""
     splits = {line.split for panel in panels.values() for line in panel}
-    handles = {
+    handles: dict[str, Line2D] = {
         split: Line2D([], [], color=COLOURS[split], marker="o", markersize=3)
         for split in ("train", "validation")
         if split in splits
@@ -161,14 +162,15 @@ def _best_epoch(rows: Sequence[Row]) -> float | None:
     return float(line.epochs[np.argmin(line.values)]) if line.values.size else None
 
 
-def _best_style() -> dict[str, str | float]:
+def _best_style() -> dict[str, Any]:
     """Style of the line at the best epoch, in panels and legend alike."""
     return {"color": INK, "linewidth": 0.8, "linestyle": (0, (4, 3))}
 
 
-def _epoch_limits(epochs: Sequence[float]) -> tuple[float, float]:
+def _epoch_limits(rows: Sequence[Row]) -> tuple[float, float]:
     """Fit the epoch axis; a single epoch stands in the middle."""
-    low, high = min(epochs), max(epochs)
+    epochs = np.array([row["epoch"] for row in rows], dtype=float)
+    low, high = float(epochs.min()), float(epochs.max())
     margin = max(0.03 * (high - low), 0.3 if high > low else 0.8)
     return low - margin, high + margin
 

@@ -1,10 +1,14 @@
 """Examples beside their reconstructions, and samples: images or plain vectors."""
 
+from typing import Any
+
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
-from mpl_toolkits.mplot3d.art3d import Line3DCollection
+from mpl_toolkits.mplot3d.art3d import (  # type: ignore[import-untyped]
+    Line3DCollection,
+)
 
 from aerun.reporting.canvas import (
     CLASS_COLOURS,
@@ -127,7 +131,7 @@ def _check_same_shape(rows: dict[str, np.ndarray]) -> tuple[int, ...]:
     return next(iter(shapes.values()))
 
 
-def _line_styles(count: int, *, marked: bool = True) -> list[dict[str, object]]:
+def _line_styles(count: int, *, marked: bool = True) -> list[dict[str, Any]]:
     """Tell ``count`` rows apart; the first is broad, to be seen beneath a match."""
     return [
         {
@@ -148,8 +152,9 @@ def _scatter(rows: dict[str, np.ndarray], *, names: list[str], title: str) -> Fi
     points = list(rows.values())
     segments = np.stack([points[0], points[-1]], axis=1)
     size = 14 if len(points[0]) <= 500 else 5
-    kind = {"projection": "3d"} if num_features == 3 else {}
-    axes = figure.add_subplot(**kind)
+    kind: dict[str, Any] = {"projection": "3d"} if num_features == 3 else {}
+    # Matplotlib's type stubs know no axes in space.
+    axes: Any = figure.add_subplot(**kind)
     if num_features == 3:
         axes.add_collection3d(
             Line3DCollection(segments, colors=GREY, linewidths=0.5, alpha=0.6)
@@ -163,8 +168,8 @@ def _scatter(rows: dict[str, np.ndarray], *, names: list[str], title: str) -> Fi
         axes.plot(*path.T, color=GREY, linewidth=0.5, alpha=0.6, zorder=1)
         style_axes(axes)
     for row, style in zip(points, _line_styles(len(points)), strict=True):
-        look = {"color": style["color"], "marker": style["marker"]}
-        axes.scatter(*row.T, s=size, linewidths=0.8, alpha=SCATTER_ALPHA, **look)
+        look: dict[str, Any] = {"color": style["color"], "marker": style["marker"]}
+        axes.scatter(*row.T, **look, s=size, linewidths=0.8, alpha=SCATTER_ALPHA)
     for letter, name, values in zip(
         "xyz", names, np.concatenate(points).T, strict=False
     ):
@@ -206,7 +211,7 @@ def _profiles(
         # The panel above an empty place has to carry the axis itself.
         last = index + columns >= count
         axes.tick_params(labelbottom=last)
-        if named:
+        if names is not None and few:
             ticks = [plain(shorten(name, 18)) for name in names]
             axes.set_xticks(range(num_features), ticks, rotation=90)
         else:

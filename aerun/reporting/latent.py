@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -117,14 +118,14 @@ def _group(
         everything = np.ones(count, dtype=bool)
         return [Group(name="", colour=CLASS_COLOURS[0], marker="o", chosen=everything)]
     # A class keeps its colour from figure to figure where its index allows it.
-    by_index = 0 <= present[0] and present[-1] < MAXIMUM_CLASSES
+    by_index = present[0] >= 0 and present[-1] < MAXIMUM_CLASSES
+    names = [] if classes is None else classes
     groups = []
     for rank, label in enumerate(present):
         style = label if by_index else rank
-        known = classes is not None and 0 <= label < len(classes)
         groups.append(
             Group(
-                name=str(classes[label] if known else label),
+                name=str(names[label] if 0 <= label < len(names) else label),
                 colour=CLASS_COLOURS[style % len(CLASS_COLOURS)],
                 marker=MARKERS[style // len(CLASS_COLOURS)],
                 chosen=labels == label,
@@ -153,7 +154,7 @@ def _histogram(values: np.ndarray, groups: list[Group], *, title: str) -> Figure
     for group in groups:
         counts, edges = np.histogram(values[group.chosen], bins, (low, high))
         # One outline per class draws far faster than a patch per bin.
-        style = {"fill": True, "color": group.colour, "linewidth": 0}
+        style: dict[str, Any] = {"fill": True, "color": group.colour, "linewidth": 0}
         axes.stairs(base + counts, edges, baseline=base, **style)
         base = base + counts
     axes.set_ylim(0, 1.06 * base.max())
@@ -177,14 +178,9 @@ def _plane(
         colours = np.full(len(points), INK)
         for group in alike:
             colours[group.chosen] = group.colour
-        axes.scatter(
-            *points[chosen].T,
-            c=colours[chosen],
-            marker=marker,
-            s=size,
-            alpha=0.75,
-            linewidths=0,
-        )
+        look: dict[str, Any] = {"s": size, "alpha": 0.75, "linewidths": 0}
+        x, y = points[chosen].T
+        axes.scatter(x, y, c=colours[chosen], marker=marker, **look)
     style_axes(axes)
     limits = [fitted_limits(values) for values in points.T]
     axes.set(xlim=limits[0], ylim=limits[1])
@@ -200,11 +196,13 @@ def _space(points: np.ndarray, groups: list[Group], *, title: str) -> Figure:
     """Draw points [N, 3] as their class names where short, else as markers."""
     # The vertical axis' label reaches out of the axes; a wide legend would hide it.
     legend_width = max(text_width(plain(group.name), TICK_SIZE) for group in groups)
-    figure = new_figure(6.9 + 1.4 * min(legend_width, 2.0), 5.6, title=title)
-    axes = figure.add_subplot(projection="3d")
+    figure = new_figure(6.9 + min(legend_width, 2.0), 5.6, title=title)
+    # Matplotlib's type stubs know no axes in space.
+    axes: Any = figure.add_subplot(projection="3d")
     written = all(1 <= len(group.name.strip()) <= 2 for group in groups)
     drawn = np.zeros(len(points), dtype=bool)
     drawn[_evenly_spaced(len(points), MAXIMUM_TEXTS if written else len(points))] = True
+    style: dict[str, Any]
     for group in groups:
         members = points[group.chosen & drawn]
         if written:

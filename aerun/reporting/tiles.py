@@ -5,6 +5,7 @@ figure of a hundred tiles as cheap as a figure of one.
 """
 
 import math
+from typing import Any
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -109,7 +110,7 @@ def draw_tiles(
     axes = figure.add_axes(box / ([full_width, full_height] * 2))
     axes.set_axis_off()
     axes.imshow(canvas, aspect="auto", interpolation="nearest")
-    look = {"color": INK, "fontsize": TITLE_SIZE}
+    look: dict[str, Any] = {"color": INK, "fontsize": TITLE_SIZE}
     figure.text(0.5, 1 - 10 / full_height, lines, ha="center", va="top", **look)
     look = {"color": INK, "fontsize": LABEL_SIZE}
     for index, label in enumerate(shown):

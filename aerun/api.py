@@ -1,0 +1,183 @@
+"""aerun from Python: the command as a function, and trained models ready for use."""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from aerun.build import build_objective, dtype_of
+from aerun.config.stored import find_run, shape_of, stored_config
+from aerun.draws import Draws, DryDraws, draw
+from aerun.errors import RunDirectoryError
+from aerun.rundir import RunDirectory
+from aerun.training.state import load_weights
+
+
+class Run:
+    """A run directory, read on demand."""
+
+    def __init__(self, directory: Path) -> None:
+        """Wrap a run's directory."""
+        self.directory = directory
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """What ``summary.json`` holds: status, metrics, health and more."""
+        return dict(RunDirectory(self.directory).read_json("summary.json"))
+
+    @property
+    def metrics(self) -> list[dict[str, float]]:
+        """The rows of ``metrics.csv``."""
+        with open(self.directory / "metrics.csv", encoding="utf-8") as file:
+            return [
+                {key: float(value) for key, value in row.items() if value != ""}
+                for row in csv.DictReader(file)
+            ]
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The resolved config."""
+        return stored_config(self.directory)
+
+    def load(self) -> "Trained":
+        """The trained model, best weights."""
+        return load(self.directory)
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.directory)!r})"
+
+
+class Trained:
+    """A trained model that takes and gives arrays in the units of the data."""
+
+    def __init__(
+        self, directory: Path, config: dict[str, Any], model: nn.Module
+    ) -> None:
+        """Wrap a model; use ``aerun.load``."""
+        self.directory, self.config = directory, config
+        self.model = model.eval()
+        self.shape = shape_of(config)
+        columns = (-1,) + (1,) * (len(self.shape) - 1)
+        self._shift = np.reshape(config["data"]["shift"], columns)
+        self._scale = np.reshape(config["data"]["scale"], columns)
+        self._like = next(model.parameters())
+
+    @torch.no_grad()
+    def encode(self, x: np.ndarray | Tensor) -> np.ndarray:
+        """Codes [N, D] of examples [N, *shape] (the mean of a posterior)."""
+        return _array(self.model.encode(self._tensor(x)))
+
+    @torch.no_grad()
+    def decode(self, codes: np.ndarray | Tensor) -> np.ndarray:
+        """Reconstructions [N, *shape] of codes [N, D]."""
+        codes = torch.as_tensor(np.asarray(codes)).to(self._like)
+        return self._unscaled(self.model.decode(codes))
+
+    @torch.no_grad()
+    def reconstruct(
+        self, x: np.ndarray | Tensor, *, sample: bool = False, seed: int = 0
+    ) -> np.ndarray:
+        """Reconstructions [N, *shape] of examples [N, *shape].
+
+        Args:
+            x: Examples, in the units of the data (0 to 255 for images of 8 bits).
+            sample: Whether to decode a sample of the code instead of its mean, where
+                the model has a random bottleneck.
+            seed: Of that sample.
+        """
+        scaled = self._tensor(x)
+        if not sample:
+            return self._unscaled(self.model(scaled).recon)
+        dry = DryDraws(scaled)
+        self.model(scaled, dry)
+        noise = self._noise(dry, seed)
+        return self._unscaled(self.model(scaled, Draws(noise)).recon)
+
+    @torch.no_grad()
+    def sample(self, num_samples: int, *, seed: int = 0) -> np.ndarray:
+        """Decoded samples of the prior, [num_samples, *shape].
+
+        Raises:
+            TypeError: The model has no prior.
+        """
+        if not getattr(self.model, "generative", False):
+            raise TypeError("this model has no prior to sample from; train model=vae")
+        dry = DryDraws(self._like)
+        self.model.sample(num_samples, dry)
+        return self._unscaled(self.model.sample(num_samples, Draws(self._noise(dry, seed))))
+
+    def _noise(self, dry: DryDraws, seed: int) -> list[Tensor]:
+        generator = torch.Generator(device=self._like.device).manual_seed(seed)
+        return draw(dry.requests, generator, self._like.dtype)
+
+    def _tensor(self, x: np.ndarray | Tensor) -> Tensor:
+        """Scaled examples; grey images may come without their channel.
+
+        Raises:
+            ValueError: The examples do not have the shape of the training data.
+        """
+        array = np.asarray(x, dtype=np.float64)
+        if len(self.shape) == 3 and self.shape[0] == 1 and array.ndim == 3:
+            array = array[:, None]
+        if array.shape[1:] != self.shape:
+            given, wanted = list(array.shape), list(self.shape)
+            raise ValueError(f"examples have shape {given}; this model takes [N, *{wanted}]")
+        return torch.from_numpy((array - self._shift) / self._scale).to(self._like)
+
+    def _unscaled(self, x: Tensor) -> np.ndarray:
+        return _array(x).astype(np.float64) * self._scale + self._shift
+
+
+def run(overrides: Sequence[str] = ()) -> Run:
+    """Carry out a command line as a function.
+
+    Args:
+        overrides: As after ``aerun``: ``["model=vae", "trainer.epochs=3"]``; also
+            ``["task=resume", "run=last"]``.
+
+    Returns:
+        The run.
+
+    Raises:
+        BadRequest: The request has mistakes; nothing was started.
+        AerunError: The run failed or was interrupted.
+    """
+    from aerun.cli import request, split_flags
+    from aerun.config.mistakes import BadRequest, Mistake
+    from aerun.logs import set_up_console
+
+    flags, values = split_flags(overrides)
+    if flags:
+        problem = "is for the command line; aerun.run makes one run."
+        raise BadRequest([Mistake(typed=flags[0], problem=problem)])
+    set_up_console()
+    return Run(request(values))
+
+
+def load(directory: str | Path, *, weights: str = "best") -> Trained:
+    """A trained model from its run directory, on the CPU.
+
+    Args:
+        directory: Of the run, or "last".
+        weights: "best" or "last".
+
+    Raises:
+        BadRequest: There is no run there.
+        RunDirectoryError: It saved no weights yet, or they are damaged.
+    """
+    path = find_run(str(directory))
+    config = stored_config(path)
+    if "data" not in config:
+        raise RunDirectoryError(f"{path} stopped before it saved any weights")
+    objective = build_objective(config, shape_of(config)).to(dtype_of(config))
+    load_weights(objective, RunDirectory(path).load_weights(weights))
+    return Trained(path, config, objective.model)
+
+
+def _array(x: Tensor) -> np.ndarray:
+    return x.detach().cpu().numpy()
+

@@ -1,0 +1,127 @@
+"""Requests that act on a run that exists: its config, and only what was typed."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import OverrideParseException
+
+from aerun.config.mistakes import BadRequest, Mistake, did_you_mean, listed
+from aerun.errors import RunDirectoryError
+from aerun.rundir import RunDirectory
+
+FORMAT = 1
+"""Of config.yaml; a run of another format is refused."""
+
+CONTINUABLE = (
+    "trainer.epochs",
+    "trainer.max_steps",
+    "trainer.patience",
+    "trainer.checkpoint_every",
+    "trainer.preview_every",
+)
+"""Keys that may change when a run is continued: they move its end, not its path."""
+
+
+def resume_request(overrides: Sequence[str]) -> tuple[dict[str, Any], Path]:
+    """The config and directory of a run to continue.
+
+    Args:
+        overrides: ``task=resume run=DIR`` and changes.
+
+    Returns:
+        The run's config with the changes, checked, and its directory.
+
+    Raises:
+        BadRequest: A key that cannot change, a bad value, no run there.
+    """
+    typed = _parsed(overrides)
+    directory = find_run(typed.pop("run", None))
+    typed.pop("task")
+    mistakes = [
+        Mistake(typed=f"{key}={value}", problem=_refusal(key, directory))
+        for key, value in typed.items()
+        if key not in CONTINUABLE
+    ]
+    if mistakes:
+        raise BadRequest(mistakes)
+    config = stored_config(directory)
+    for key, value in typed.items():
+        group, name = key.split(".")
+        config[group][name] = value
+    from aerun.config.check import check
+
+    own = {key: value for key, value in config.items() if key not in ("format", "data")}
+    if mistakes := check({**own, "run": None}):
+        raise BadRequest(mistakes)
+    return config, directory
+
+
+def find_run(name: str | None) -> Path:
+    """The directory of a run: a path, or "last" for the newest under ``outputs``.
+
+    Raises:
+        BadRequest: None was given, or there is no run.
+    """
+    if name is None:
+        problem = "is missing; write run=DIR, or run=last for the newest."
+        raise BadRequest([Mistake(typed="run", problem=problem)])
+    path = Path("outputs/latest") if name == "last" else Path(name).expanduser()
+    if not path.is_dir():
+        problem = f"there is no folder {path}."
+        raise BadRequest([Mistake(typed=f"run={name}", problem=problem)])
+    path = path.resolve()
+    if not any((path / n).is_file() for n in ("config.yaml", ".hydra/config.yaml")):
+        problem = f"{path} holds no run (no config.yaml)."
+        raise BadRequest([Mistake(typed=f"run={name}", problem=problem)])
+    return path
+
+
+def stored_config(directory: Path) -> dict[str, Any]:
+    """A run's config; as composed, where it died before it was resolved.
+
+    Raises:
+        RunDirectoryError: It is of a format that this version does not know.
+    """
+    run = RunDirectory(directory)
+    if not (directory / "config.yaml").is_file():
+        return dict(run.read_yaml(".hydra/config.yaml"))
+    config = dict(run.read_yaml("config.yaml"))
+    if config.get("format") != FORMAT:
+        raise RunDirectoryError(
+            f"{directory}/config.yaml has format: {config.get('format')}; this version "
+            f"of aerun knows format {FORMAT}"
+        )
+    return config
+
+
+def _parsed(overrides: Sequence[str]) -> dict[str, Any]:
+    parser = OverridesParser.create()
+    typed: dict[str, Any] = {}
+    mistakes = []
+    for text in overrides:
+        try:
+            override = parser.parse_override(text)
+        except OverrideParseException as error:
+            reason = str(error).splitlines()[0]
+            mistakes.append(Mistake(typed=text, problem=f"cannot be read ({reason})."))
+            continue
+        value = override.value()
+        typed[override.key_or_group] = getattr(value, "text", value)
+    if mistakes:
+        raise BadRequest(mistakes)
+    return typed
+
+
+def _refusal(key: str, directory: Path) -> str:
+    near = did_you_mean(key, CONTINUABLE)
+    return (
+        f"cannot change in a run that is continued; {listed(CONTINUABLE)} can.{near} "
+        f"To change more, start a new run with init_from={directory}"
+    )
+
+
+def shape_of(config: Mapping[str, Any]) -> tuple[int, ...]:
+    """The shape of one example, as the run's config recorded it."""
+    return tuple(config["data"]["shape"])
