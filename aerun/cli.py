@@ -115,13 +115,15 @@ def request(
     task = _value_of("task", overrides)
     if task == "resume":
         return _resume(overrides)
-    from aerun.config.compose import Composer
+    from aerun.config.compose import Composer, as_typed
+    from aerun.config.mistakes import BadRequest
 
     composer = Composer(config_dir)
     config = composer.compose(overrides, multirun=multirun)
-    if multirun:
-        return _sweep(composer, overrides)
-    return _run(composer, config)
+    try:
+        return _sweep(composer, overrides) if multirun else _run(composer, config)
+    except BadRequest as error:
+        raise BadRequest(as_typed(error.mistakes, overrides)) from None
 
 
 def _run(composer: Any, config: "DictConfig") -> Path:

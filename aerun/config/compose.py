@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
-from hydra.errors import HydraException, OverrideParseException
+from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -72,13 +73,16 @@ class Composer:
         Raises:
             BadRequest: With every mistake that shows in the composition.
         """
-        overrides = self.as_groups(overrides)
+        meant = self.as_groups(overrides)
         mode = RunMode.MULTIRUN if multirun else RunMode.RUN
         try:
-            return self._compose(overrides, mode)
+            config = self._compose(meant, mode)
+            if not (multirun and self._swept_problems(meant)):
+                return config
+            raise BadRequest([])
         except Exception as error:  # whatever Hydra or YAML raise on a bad request
-            mistakes = list(self._diagnose(overrides))
-            raise BadRequest(mistakes or [_explained(error)]) from error
+            mistakes = list(self._diagnose(meant, multirun)) or [_explained(error)]
+            raise BadRequest(as_typed(mistakes, overrides)) from error
 
     def as_groups(self, overrides: Sequence[str]) -> list[str]:
         """``trainer.optimizer=sgd`` as the choice ``trainer/optimizer=sgd`` it means."""
@@ -102,17 +106,21 @@ class Composer:
 
     # -- what is wrong -----------------------------------------------------------------
 
-    def _diagnose(self, overrides: Sequence[str]) -> Iterator[Mistake]:
+    def _diagnose(
+        self, overrides: Sequence[str], multirun: bool
+    ) -> Iterator[Mistake]:
         """All mistakes: grammar, then options, then keys against what remains."""
         choices, values = [], []
         for text in overrides:
             try:
                 override = self.parser.parse_override(text)
-            except OverrideParseException as error:
-                reason = str(error).splitlines()[0]
-                yield Mistake(typed=text, problem=f"cannot be read ({reason}).")
+            except HydraException as error:
+                yield unreadable(text, error)
                 continue
-            if not self.loader.repository.group_exists(override.key_or_group):
+            if override.is_sweep_override() and not multirun:
+                problem = "several values are a sweep; add -m, or write a list [...]."
+                yield Mistake(typed=text, problem=problem)
+            elif not self.loader.repository.group_exists(override.key_or_group):
                 values.append(override)
             elif problem := self._choice_problem(override):
                 yield Mistake(typed=text, problem=problem)
@@ -125,9 +133,9 @@ class Composer:
             return
         known = list(_keys(config)) + self._groups()
         for override in values:
-            if problem := _key_problem(override, config, known):
+            if problem := self._key_problem(override, known):
                 yield Mistake(typed=str(override.input_line), problem=problem)
-        good = [o for o in values if not _key_problem(o, config, known)]
+        good = [o for o in values if not self._key_problem(o, known)]
         if not good:
             return
         # What is well spelt is also checked for its values; that imports PyTorch.
@@ -144,8 +152,15 @@ class Composer:
     def _choice_problem(self, override: Override) -> str | None:
         """Why the chosen option of a group does not exist."""
         group = override.key_or_group
-        if override.is_delete() or override.is_sweep_override():
+        if override.is_delete():
             return None
+        if override.is_sweep_override():
+            if not override.is_discrete_sweep():
+                return None
+            key = override.get_key_element()
+            each = [f"{key}={value}" for value in override.sweep_string_iterator()]
+            found = (self._choice_problem(self.parser.parse_override(e)) for e in each)
+            return next((problem for problem in found if problem), None)
         value = override.value()
         options = self.options(group)
         if value is None:
@@ -158,6 +173,13 @@ class Composer:
                 return f"there is no {group} '{name}'.{near} Choose {listed(options)}."
         return None
 
+    def _swept_problems(self, overrides: Sequence[str]) -> bool:
+        """Whether a swept option does not exist; composition alone cannot see it."""
+        parsed = self.parser.parse_overrides(list(overrides))
+        exists = self.loader.repository.group_exists
+        groups = [o for o in parsed if exists(o.key_or_group)]
+        return any(self._choice_problem(o) for o in groups)
+
     def options(self, group: str) -> list[str]:
         """The options of a group; those of experiments with their folders."""
         kind = ObjectType.CONFIG
@@ -167,6 +189,19 @@ class Composer:
                 inner = self.loader.get_group_options(f"{group}/{folder}", kind)
                 options += [f"{folder}/{name}" for name in inner]
         return options
+
+    def _key_problem(self, override: Override, known: list[str]) -> str | None:
+        """Why a key cannot be set: nothing chosen has it."""
+        key = override.key_or_group
+        if override.is_add() or override.is_force_add() or key.startswith("hydra."):
+            return None
+        if key in known:
+            return None
+        group, _, rest = key.partition(".")
+        name = rest.partition(".")[0]
+        if name in self.options(group) and f"{group}.{name}" not in known:
+            return f"{name} is not chosen; add +{group}=[{name}]."
+        return f"no such key.{did_you_mean(key, known)}"
 
     def _groups(self) -> list[str]:
         groups = self.loader.get_group_options("", ObjectType.GROUP)
@@ -193,14 +228,21 @@ def _keys(config: DictConfig, prefix: str = "") -> Iterator[str]:
             yield from _keys(node, f"{name}.")
 
 
-def _key_problem(override: Override, config: DictConfig, known: list[str]) -> str | None:
-    """Why a key cannot be set: nothing chosen has it."""
-    key = override.key_or_group
-    if override.is_add() or override.is_force_add() or key.startswith("hydra."):
-        return None
-    if key in known:
-        return None
-    return f"no such key.{did_you_mean(key, known)}"
+def unreadable(text: str, error: Exception) -> Mistake:
+    """A mistake about an override that breaks Hydra's grammar."""
+    reason = str(error).splitlines()[0]
+    problem = f"cannot be read ({reason}); write KEY=VALUE, odd values in quotes."
+    return Mistake(typed=text, problem=problem)
+
+
+def as_typed(mistakes: Sequence[Mistake], overrides: Sequence[str]) -> list[Mistake]:
+    """The same mistakes, each naming its override just as it was typed."""
+    texts = {text.lstrip("+~").partition("=")[0].replace("/", "."): text
+             for text in overrides}  # fmt: skip
+    return [
+        replace(m, typed=texts.get(m.typed.partition("=")[0].replace("/", "."), m.typed))
+        for m in mistakes
+    ]
 
 
 def _explained(error: Exception) -> Mistake:
@@ -215,5 +257,6 @@ def _explained(error: Exception) -> Mistake:
             return Mistake(typed=name, problem=f"is no valid YAML: {line}.")
         cause = cause.__cause__ or cause.__context__
     text = " ".join(str(error).split()) or type(error).__name__
-    known = isinstance(error, HydraException | OmegaConfBaseException)
-    return Mistake(typed="config", problem=text if known else f"{text} ({type(error).__name__})")
+    if not isinstance(error, HydraException | OmegaConfBaseException):
+        text = f"{text} ({type(error).__name__})"
+    return Mistake(typed="config", problem=text)

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import OverrideParseException
+from hydra.errors import HydraException
 
+from aerun.config.compose import unreadable
 from aerun.config.mistakes import BadRequest, Mistake, did_you_mean, listed
 from aerun.errors import RunDirectoryError
 from aerun.rundir import RunDirectory
@@ -103,9 +104,8 @@ def _parsed(overrides: Sequence[str]) -> dict[str, Any]:
     for text in overrides:
         try:
             override = parser.parse_override(text)
-        except OverrideParseException as error:
-            reason = str(error).splitlines()[0]
-            mistakes.append(Mistake(typed=text, problem=f"cannot be read ({reason})."))
+        except HydraException as error:
+            mistakes.append(unreadable(text, error))
             continue
         value = override.value()
         typed[override.key_or_group] = getattr(value, "text", value)
