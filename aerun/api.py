@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from aerun.build import build_objective, dtype_of
 from aerun.config.stored import find_run, shape_of, stored_config
@@ -54,9 +54,7 @@ class Run:
 class Trained:
     """A trained model that takes and gives arrays in the units of the data."""
 
-    def __init__(
-        self, directory: Path, config: dict[str, Any], model: nn.Module
-    ) -> None:
+    def __init__(self, directory: Path, config: dict[str, Any], model: Any) -> None:
         """Wrap a model; use ``aerun.load``."""
         self.directory, self.config = directory, config
         self.model = model.eval()
@@ -108,7 +106,9 @@ class Trained:
             raise TypeError("this model has no prior to sample from; train model=vae")
         dry = DryDraws(self._like)
         self.model.sample(num_samples, dry)
-        return self._unscaled(self.model.sample(num_samples, Draws(self._noise(dry, seed))))
+        return self._unscaled(
+            self.model.sample(num_samples, Draws(self._noise(dry, seed)))
+        )
 
     def _noise(self, dry: DryDraws, seed: int) -> list[Tensor]:
         generator = torch.Generator(device=self._like.device).manual_seed(seed)
@@ -125,7 +125,9 @@ class Trained:
             array = array[:, None]
         if array.shape[1:] != self.shape:
             given, wanted = list(array.shape), list(self.shape)
-            raise ValueError(f"examples have shape {given}; this model takes [N, *{wanted}]")
+            raise ValueError(
+                f"examples have shape {given}; this model takes [N, *{wanted}]"
+            )
         return torch.from_numpy((array - self._shift) / self._scale).to(self._like)
 
     def _unscaled(self, x: Tensor) -> np.ndarray:
@@ -180,4 +182,3 @@ def load(directory: str | Path, *, weights: str = "best") -> Trained:
 
 def _array(x: Tensor) -> np.ndarray:
     return x.detach().cpu().numpy()
-

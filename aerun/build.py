@@ -1,8 +1,8 @@
 """From a checked config to objects, in the order in which they need each other.
 
 One rule wires everything: a part receives, by name, each keyword-only parameter that it
-asks for, from its own node, from the node around it, from the parts built before it, and
-from what the data know. ``_target_`` is the only selector.
+asks for, from its own node, from the node around it, from the parts built before it,
+and from what the data know. ``_target_`` is the only selector.
 """
 
 import functools
@@ -21,12 +21,15 @@ from torch import nn
 
 from aerun.data import Data, DatasetOptions, Spec, prepare
 from aerun.objective import Objective
-from aerun.options import is_knob, knob_types, option_types
+from aerun.options import is_knob, option_types
 from aerun.schedules import Knobs, Schedule
 from aerun.training.loop import Training
 from aerun.training.phases import TrainerOptions
 
 Config = Mapping[str, Any]
+
+FORMAT = 1
+"""Of a resolved config; a stored one of another format is refused."""
 
 HOSTS: dict[str, type] = {"dataset": DatasetOptions, "trainer": TrainerOptions}
 """Options that a group has whatever is chosen in it."""
@@ -125,11 +128,12 @@ def build_model(config: Config, shape: tuple[int, ...]) -> nn.Module:
     """The model for examples of ``shape``, its weights drawn from ``seed``."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config["seed"])
-        return make(config["model"], {"shape": shape})
+        model: nn.Module = make(config["model"], {"shape": shape})
+    return model
 
 
 def build_objective(config: Config, shape: tuple[int, ...]) -> Objective:
-    """The whole objective for examples of ``shape``, its weights drawn from ``seed``."""
+    """The objective for examples of ``shape``, its weights drawn from ``seed``."""
     corruption = config["corruption"]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config["seed"])
@@ -157,11 +161,8 @@ def build_knobs(config: Config, objective: Objective) -> Knobs:
             )
 
     add("loss", config["loss"], list(objective.loss.knobs))
-    for name, part in objective.regularizers.items():
-        opponent = getattr(part.call, "opponent_loss", None)
-        extra = [] if opponent is None else list(knob_types(opponent))
-        names = list(dict.fromkeys(["weight", *part.knobs, *extra]))
-        add(f"regularizer.{name}", config["regularizer"][name], names)
+    for name, node in config["regularizer"].items():
+        add(f"regularizer.{name}", node, ["weight", *objective.term_knobs(name)])
     if objective.corruption is not None:
         add("corruption", config["corruption"], list(objective.corruption.knobs))
     return Knobs(values)
@@ -225,22 +226,23 @@ def resolve(config: Config, spec: Spec) -> dict[str, Any]:
     Returns:
         A new config with ``format``, ``data`` and no "auto" left.
     """
-    config = deepcopy(dict(config))
-    if config["device"] == "auto":
-        config["device"] = _best_device()
-    trainer = config["trainer"]
+    made: dict[str, Any] = deepcopy(dict(config))
+    if made["device"] == "auto":
+        made["device"] = _best_device()
+    trainer = made["trainer"]
     if trainer["precision"] == "auto":
         trainer["precision"] = "float32"
     if trainer["compile"] == "auto":
         trainer["compile"] = False
-    link = getattr(locate(config["loss"]["_target_"]), "link", None)
-    if link is not None and config["model"].get("output_activation") == "none":
-        config["model"]["output_activation"] = link
+    link = getattr(locate(made["loss"]["_target_"]), "link", None)
+    if link is not None and made["model"].get("output_activation") == "none":
+        made["model"]["output_activation"] = link
     if trainer["threads"] == "auto":
-        trainer["threads"] = _threads(config, spec)
-    config["format"] = 1
-    config["data"] = {field.name: getattr(spec, field.name) for field in fields(Spec)}
-    return _plain(config)
+        trainer["threads"] = _threads(made, spec)
+    made["format"] = FORMAT
+    made["data"] = {field.name: getattr(spec, field.name) for field in fields(Spec)}
+    plain: dict[str, Any] = _plain(made)
+    return plain
 
 
 def _best_device() -> str:

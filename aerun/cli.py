@@ -56,12 +56,14 @@ def _dispatch(arguments: list[str]) -> int:
 
 
 def _print_bug(error: Exception) -> None:
-    """The traceback; where a user's own file took part, the frames of that file only."""
+    """The traceback; of a bug in a user's own file the frames of that file only."""
     import sysconfig
     import traceback
 
     ours = str(Path(__file__).parent)
-    installed = tuple(sysconfig.get_paths()[k] for k in ("stdlib", "purelib", "platlib"))
+    installed = tuple(
+        sysconfig.get_paths()[k] for k in ("stdlib", "purelib", "platlib")
+    )
     frames = traceback.extract_tb(error.__traceback__)
     theirs = [f for f in frames if not f.filename.startswith((ours, *installed, "<"))]
     if not theirs:
@@ -138,7 +140,9 @@ def _run(composer: Any, config: "DictConfig") -> Path:
     checked(config, output=typed)
     from aerun.rundir import claim
 
-    exact = any(str(o).startswith("hydra.run.dir=") for o in config.hydra.overrides.hydra)
+    exact = any(
+        str(o).startswith("hydra.run.dir=") for o in config.hydra.overrides.hydra
+    )
     directory = claim(Path(typed), exact=exact)
     with read_write(config.hydra), open_dict(config.hydra):
         config.hydra.run.dir = str(directory)
@@ -153,7 +157,9 @@ def _run(composer: Any, config: "DictConfig") -> Path:
         job_subdir_key=None,
         configure_logging=False,
     )
-    _ = result.return_value  # raises what the job raised
+    outcome = result._return_value
+    if isinstance(outcome, Exception):
+        raise outcome  # its getter would raise it too, after a line of Hydra's
     return directory
 
 

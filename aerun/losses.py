@@ -27,12 +27,12 @@ def mse(out: Outputs, model: nn.Module) -> Tensor:
     Returns:
         Squared differences, [B, ...], scaled units squared.
     """
-    return (out.recon - out.target).square()
+    return out.error.square()
 
 
 def l1(out: Outputs, model: nn.Module) -> Tensor:
     """Absolute error, [B, ...], scaled units; its optimum is the median."""
-    return (out.recon - out.target).abs()
+    return out.error.abs()
 
 
 @declares(needs=frozenset({UNIT_TARGET}))
@@ -47,12 +47,14 @@ def bernoulli(out: Outputs, model: nn.Module) -> Tensor:
         -t log s(a) - (1 - t) log(1 - s(a)), [B, ...], nats. For grey targets it is a
         cross-entropy with a floor above zero, not a likelihood of the grey values.
     """
+    assert out.raw is not None, "a model without raw outputs has no logits"
+    assert out.target is not None
     return functional.binary_cross_entropy_with_logits(
         out.raw, out.target, reduction="none"
     )
 
 
-bernoulli.link = "sigmoid"  # type: ignore[attr-defined]
+bernoulli.link = "sigmoid"
 
 
 class Gaussian(nn.Module):
@@ -84,7 +86,7 @@ class Gaussian(nn.Module):
         log_variance = torch.log(torch.as_tensor(variance, dtype=out.recon.dtype))
         if self.log_factor is not None:
             log_variance = log_variance + self.log_factor
-        error = (out.recon - out.target).square()
-        return (error * torch.exp(-log_variance) + log_variance) / 2 + (
+        squared = out.error.square()
+        return (squared * torch.exp(-log_variance) + log_variance) / 2 + (
             math.log(2 * math.pi) / 2
         )

@@ -87,6 +87,13 @@ class Objective(nn.Module):
         """Regularizers with parameters and a loss of their own, by name."""
         return {name: self.regularizers[name] for name in self._opponent_losses}
 
+    def term_knobs(self, name: str) -> list[str]:
+        """Knobs of a regularizer and its opponent, without prefix."""
+        term: Any = self.regularizers[name]
+        opponent = self._opponent_losses.get(name)
+        theirs = {} if opponent is None else opponent.knobs
+        return list({**term.knobs, **theirs})
+
     def corrupt(
         self, x: Tensor, knobs: Mapping[str, Tensor], draws: Draws | DryDraws
     ) -> Tensor:

@@ -163,7 +163,7 @@ class RunDirectory:
     def save_state(
         self, tensors: Mapping[str, Tensor], values: Mapping[str, Any]
     ) -> None:
-        """Write ``last.state``, one file; the one before stays as ``previous.state``."""
+        """Write ``last.state``; the one before stays as ``previous.state``."""
         content = save(
             {name: _at_rest(tensor) for name, tensor in tensors.items()},
             metadata={"state": json.dumps(values)},

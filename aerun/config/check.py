@@ -52,7 +52,15 @@ def check(config: Mapping[str, Any]) -> list[Mistake]:
     Returns:
         Mistakes, in the order of the config; empty when it can be built.
     """
-    groups = ("model", "dataset", "corruption", "loss", "regularizer", "trainer", "task")
+    groups = (
+        "model",
+        "dataset",
+        "corruption",
+        "loss",
+        "regularizer",
+        "trainer",
+        "task",
+    )
     root = {key: value for key, value in config.items() if key not in groups}
     everywhere = list(all_keys(config))
     mistakes = list(_check_options(root, option_types(RootOptions), "", everywhere))
@@ -173,7 +181,9 @@ def _check_options(
             yield Mistake(typed=f"{key}={show(value)}", problem=problem)
     for name in accepted:
         if required and name not in options:
-            yield Mistake(typed=f"{prefix}{name}", problem="is missing from the config.")
+            yield Mistake(
+                typed=f"{prefix}{name}", problem="is missing from the config."
+            )
 
 
 def _check_device(device: Any) -> Iterator[Mistake]:
@@ -248,5 +258,3 @@ def show(value: Any) -> str:
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{k}: {show(v)}" for k, v in value.items()) + "}"
     return str(value)
-
-

@@ -1,4 +1,4 @@
-"""Composes a request with Hydra, and finds all mistakes in one that does not compose."""
+"""Composes a request with Hydra, and finds all mistakes where that fails."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -49,7 +49,9 @@ class Composer:
         from aerun.sweeps.plugins import register
 
         register()
-        own = [d for d in os.environ.get("AERUN_CONFIG_PATH", "").split(os.pathsep) if d]
+        own = [
+            d for d in os.environ.get("AERUN_CONFIG_PATH", "").split(os.pathsep) if d
+        ]
         path = create_automatic_config_search_path(None, None, conf_dir())
         assert isinstance(path, ConfigSearchPathImpl)
         folders = [("$AERUN_CONFIG_PATH", d) for d in reversed(own)]
@@ -59,15 +61,19 @@ class Composer:
             absolute = Path(folder).expanduser().absolute()
             if not absolute.is_dir():
                 typed = f"{provider} {folder}"
-                raise BadRequest([Mistake(typed=typed, problem="there is no such folder.")])
+                raise BadRequest(
+                    [Mistake(typed=typed, problem="there is no such folder.")]
+                )
             anchor = SearchPathQuery(provider="main")
             path.prepend(provider, f"file://{absolute}", anchor=anchor)
         GlobalHydra.instance().clear()
         self.hydra = Hydra.create_main_hydra2("aerun", path)
-        self.loader = self.hydra.config_loader
+        self.loader: Any = self.hydra.config_loader
         self.parser = OverridesParser.create(config_loader=self.loader)
 
-    def compose(self, overrides: Sequence[str], *, multirun: bool = False) -> DictConfig:
+    def compose(
+        self, overrides: Sequence[str], *, multirun: bool = False
+    ) -> DictConfig:
         """The config of a request, Hydra's own node included.
 
         Raises:
@@ -85,7 +91,7 @@ class Composer:
             raise BadRequest(as_typed(mistakes, overrides)) from error
 
     def as_groups(self, overrides: Sequence[str]) -> list[str]:
-        """``trainer.optimizer=sgd`` as the choice ``trainer/optimizer=sgd`` it means."""
+        """``trainer.optimizer=sgd`` as ``trainer/optimizer=sgd``, which it means."""
         rewritten = []
         for override in overrides:
             key, equals, value = override.partition("=")
@@ -106,11 +112,10 @@ class Composer:
 
     # -- what is wrong -----------------------------------------------------------------
 
-    def _diagnose(
-        self, overrides: Sequence[str], multirun: bool
-    ) -> Iterator[Mistake]:
+    def _diagnose(self, overrides: Sequence[str], multirun: bool) -> Iterator[Mistake]:
         """All mistakes: grammar, then options, then keys against what remains."""
-        choices, values = [], []
+        choices: list[Override] = []
+        values: list[Override] = []
         for text in overrides:
             try:
                 override = self.parser.parse_override(text)
@@ -118,8 +123,8 @@ class Composer:
                 yield unreadable(text, error)
                 continue
             if override.is_sweep_override() and not multirun:
-                problem = "several values are a sweep; add -m, or write a list [...]."
-                yield Mistake(typed=text, problem=problem)
+                several = "several values are a sweep; add -m, or write a list [...]."
+                yield Mistake(typed=text, problem=several)
             elif not self.loader.repository.group_exists(override.key_or_group):
                 values.append(override)
             elif problem := self._choice_problem(override):
@@ -127,21 +132,21 @@ class Composer:
             else:
                 choices.append(override)
         try:
-            config = self._compose([o.input_line for o in choices], RunMode.MULTIRUN)
+            config = self._compose([_line(o) for o in choices], RunMode.MULTIRUN)
         except Exception as error:  # a broken file among the chosen ones
             yield _explained(error)
             return
         known = list(_keys(config)) + self._groups()
         for override in values:
             if problem := self._key_problem(override, known):
-                yield Mistake(typed=str(override.input_line), problem=problem)
+                yield Mistake(typed=_line(override), problem=problem)
         good = [o for o in values if not self._key_problem(o, known)]
         if not good:
             return
         # What is well spelt is also checked for its values; that imports PyTorch.
         from aerun.config.check import check
 
-        lines = [str(o.input_line) for o in (*choices, *good)]
+        lines = [_line(o) for o in (*choices, *good)]
         try:
             rest = self._compose(lines, RunMode.MULTIRUN)
         except Exception as error:
@@ -218,7 +223,7 @@ def plain(config: DictConfig) -> dict[str, Any]:
 
 def _keys(config: DictConfig, prefix: str = "") -> Iterator[str]:
     """Every dotted key of a composed config but Hydra's."""
-    for key in config:
+    for key in map(str, config):
         if not prefix and key == "hydra":
             continue
         name = f"{prefix}{key}"
@@ -226,6 +231,11 @@ def _keys(config: DictConfig, prefix: str = "") -> Iterator[str]:
         node = None if OmegaConf.is_missing(config, key) else config._get_node(key)
         if isinstance(node, DictConfig) and not node._is_none():
             yield from _keys(node, f"{name}.")
+
+
+def _line(override: Override) -> str:
+    """An override as it was written."""
+    return str(override.input_line)
 
 
 def unreadable(text: str, error: Exception) -> Mistake:
@@ -240,7 +250,9 @@ def as_typed(mistakes: Sequence[Mistake], overrides: Sequence[str]) -> list[Mist
     texts = {text.lstrip("+~").partition("=")[0].replace("/", "."): text
              for text in overrides}  # fmt: skip
     return [
-        replace(m, typed=texts.get(m.typed.partition("=")[0].replace("/", "."), m.typed))
+        replace(
+            m, typed=texts.get(m.typed.partition("=")[0].replace("/", "."), m.typed)
+        )
         for m in mistakes
     ]
 
@@ -252,7 +264,7 @@ def _explained(error: Exception) -> Mistake:
         mark = getattr(cause, "problem_mark", None)
         if isinstance(cause, yaml.YAMLError) and mark is not None:
             reason = getattr(cause, "problem", "it is no YAML")
-            name = str(mark.name).removeprefix("file://")
+            name = f"{mark.name!s}".removeprefix("file://")
             line = f"{reason} at line {mark.line + 1}, column {mark.column + 1}"
             return Mistake(typed=name, problem=f"is no valid YAML: {line}.")
         cause = cause.__cause__ or cause.__context__

@@ -38,7 +38,7 @@ class BadRequest(BadUse):
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """" Did you mean 'x'?" for a near miss among known words, else nothing.
+    """The question "Did you mean 'x'?" after a near miss, else nothing.
 
     Dotted keys are also compared by their last part, so that ``epochs`` finds
     ``trainer.epochs``.
@@ -48,8 +48,8 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
     lasts = {_last(k): k for k in reversed(known)}
     tail = difflib.get_close_matches(_last(word), lasts, n=1, cutoff=0.6)
-    found = (exact or near or [lasts[t] for t in tail] or [None])[0]
-    return "" if found is None else f" Did you mean '{found}'?"
+    found = exact or near or [lasts[t] for t in tail]
+    return f" Did you mean '{found[0]}'?" if found else ""
 
 
 def listed(options: Iterable[str], *, most: int = 20) -> str:

@@ -7,13 +7,11 @@ from typing import Any
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
+from aerun.build import FORMAT
 from aerun.config.compose import unreadable
 from aerun.config.mistakes import BadRequest, Mistake, did_you_mean, listed
 from aerun.errors import RunDirectoryError
 from aerun.rundir import RunDirectory
-
-FORMAT = 1
-"""Of config.yaml; a run of another format is refused."""
 
 CONTINUABLE = (
     "trainer.epochs",

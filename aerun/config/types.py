@@ -10,7 +10,12 @@ from aerun.config.mistakes import did_you_mean, listed
 from aerun.options import Parsed, Range, is_knob, option_types
 from aerun.schedules import Schedule
 
-_WORDS = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
+_WORDS = {
+    int: "a whole number",
+    float: "a number",
+    str: "a text",
+    bool: "true or false",
+}
 
 
 def problem_with(value: Any, annotation: Any) -> str | None:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from aerun.errors import DataError
 from aerun.data.splits import Arrays, Source
+from aerun.errors import DataError
 
 _KEY = "dataset.path"
 _EXAMPLES = ("x", "images", "data", "arr_0", "x_train")

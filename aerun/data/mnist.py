@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from aerun.errors import DataError
 from aerun.data.splits import Arrays, Source
+from aerun.errors import DataError
 
 # MD5 of the official files after unpacking.
 _FILES = {

@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 import numpy as np
 import torch
 
-from aerun.errors import DataError
 from aerun.data.splits import Arrays, Source, Spec, Split
+from aerun.errors import DataError
 from aerun.options import Count, Natural, Range
 
 Scale = Literal["unit", "standard", "none"]
@@ -70,15 +70,12 @@ def prepare(source: Source, options: DatasetOptions) -> Data:
     stored = parts["train"][0]
     shift, scale = _fit_scale(stored, source, options.scale)
     columns = (-1,) + (1,) * (stored.ndim - 2)
-    tensors = {
-        "shift": torch.from_numpy(shift).reshape(columns),
-        "scale": torch.from_numpy(scale).reshape(columns),
-    }
     splits = {
         name: Split(
             torch.from_numpy(x),
             None if y is None else torch.from_numpy(y),
-            **tensors,
+            shift=torch.from_numpy(shift).reshape(columns),
+            scale=torch.from_numpy(scale).reshape(columns),
         )
         for name, (x, y) in parts.items()
     }
@@ -111,7 +108,7 @@ def _split(source: Source, options: DatasetOptions) -> dict[str, Arrays]:
     parts = {"train": train, "validation": validation, "test": test}
     if options.exclude_classes:
         parts = {
-            name: _exclude(part, options.exclude_classes, source)
+            name: _exclude(part, options.exclude_classes)
             for name, part in parts.items()
         }
     if options.limit is not None:
@@ -122,9 +119,7 @@ def _split(source: Source, options: DatasetOptions) -> dict[str, Arrays]:
                 f"the {name} part is empty ({len(source.train[0])} examples in all); "
                 "lower dataset.validation or dataset.test, or give more examples"
             )
-    return {
-        name: (np.ascontiguousarray(x), y) for name, (x, y) in parts.items()
-    }
+    return {name: (np.ascontiguousarray(x), y) for name, (x, y) in parts.items()}
 
 
 def _take(arrays: Arrays, index: np.ndarray | slice) -> Arrays:
@@ -148,14 +143,14 @@ def _number(held: float, total: int, key: str) -> int:
     return number
 
 
-def _exclude(arrays: Arrays, excluded: list[int], source: Source) -> Arrays:
+def _exclude(arrays: Arrays, excluded: list[int]) -> Arrays:
     labels = arrays[1]
     if labels is None:
         raise DataError(
             "there are no labels to exclude by; leave it out",
             key="dataset.exclude_classes",
         )
-    known = sorted(set(np.unique(source.train[1]).tolist()))
+    known = sorted(set(np.unique(labels).tolist()))
     if unknown := sorted(set(excluded) - set(known)):
         raise DataError(
             f"no label {unknown[0]}; the labels are {known[0]} to {known[-1]}",

@@ -1,10 +1,10 @@
 """What simpler methods reach on the same data."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,7 +64,7 @@ def principal_angles(decoder: np.ndarray, components: np.ndarray) -> np.ndarray:
 
 
 @torch.no_grad()
-def linear_decoder(model: nn.Module, size: int, like: torch.Tensor) -> np.ndarray | None:
+def linear_decoder(model: Any, size: int, like: torch.Tensor) -> np.ndarray | None:
     """The matrix [D, k] of a decoder that is affine, or None when it is not.
 
     Args:

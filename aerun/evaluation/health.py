@@ -50,8 +50,8 @@ def _collapse(evidence: Evidence) -> Iterator[str]:
         )
     elif active < size / 2:
         yield (
-            f"Only {active} of {size} code dimensions are active (KL {total:.3g} nats); "
-            f"the others carry nothing. model.code={active} would do, or lower "
+            f"Only {active} of {size} code dimensions are active (KL {total:.3g} "
+            f"nats); the others carry nothing. model.code={active} would do, or lower "
             "regularizer.kl.weight to use more."
         )
 

@@ -72,8 +72,8 @@ def evaluate(
             term = objective.regularizers[name](whole, objective.model, knobs=knobs)
             means[name] = float(term)
     order = ["reconstruction", *objective.regularizers]
-    terms = {name: means[name] for name in order}
-    return Evaluation(terms=terms, mse=squared / elements)
+    ordered = {name: means[name] for name in order}
+    return Evaluation(terms=ordered, mse=squared / elements)
 
 
 def knob_tensors(

@@ -1,6 +1,7 @@
 """How the units of a model behave on a whole split."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -45,7 +46,7 @@ class PosteriorUnits:
 
 
 @torch.no_grad()
-def level_units(model: nn.Module, split: Split) -> list[LevelUnits]:
+def level_units(model: Any, split: Split) -> list[LevelUnits]:
     """Dead and saturated units of every encoder level, over a split.
 
     Args:
@@ -68,7 +69,7 @@ def level_units(model: nn.Module, split: Split) -> list[LevelUnits]:
 
 
 @torch.no_grad()
-def posterior_units(model: nn.Module, split: Split) -> PosteriorUnits | None:
+def posterior_units(model: Any, split: Split) -> PosteriorUnits | None:
     """KL and activity of each code dimension, or None without a posterior."""
     means, kls = [], []
     for start in range(0, len(split), _BATCH):
@@ -87,6 +88,7 @@ class _Extremes:
     """Running smallest and largest output of each unit of a level."""
 
     def __init__(self, level: nn.Module) -> None:
+        bounds: dict[Any, tuple[float, float]]
         bounds = {nn.Tanh: (-1.0, 1.0), nn.Sigmoid: (0.0, 1.0)}
         self.bounds = bounds.get(type(level.activation))
         self.low: Tensor | None = None
@@ -108,7 +110,8 @@ class _Extremes:
 
     def summary(self, level: int) -> LevelUnits:
         """The level's figures, once the split has passed."""
-        assert self.low is not None and self.high is not None
+        assert self.low is not None
+        assert self.high is not None
         return LevelUnits(
             level=level,
             num_units=len(self.low),

@@ -23,8 +23,8 @@ class Autoencoder(nn.Module):
     def __init__(
         self,
         *,
-        encoder: nn.Module,
-        bottleneck: nn.Module,
+        encoder: Any,
+        bottleneck: Any,
         decoder: nn.Module,
         output_activation: Activation,
     ) -> None:
@@ -37,8 +37,8 @@ class Autoencoder(nn.Module):
             output_activation: From raw output to reconstruction.
         """
         super().__init__()
-        self.encoder = encoder
-        self.bottleneck = bottleneck
+        self.encoder: Any = encoder
+        self.bottleneck: Any = bottleneck
         self.decoder = decoder
         self.output_activation = activation_module(output_activation)
 
@@ -79,7 +79,7 @@ class Autoencoder(nn.Module):
     @property
     def code_size(self) -> int:
         """D, the size of the code."""
-        return self.encoder.levels[-1].num_outputs
+        return int(self.encoder.levels[-1].num_outputs)
 
     def sample(self, num_samples: int, draws: Draws) -> Tensor:
         """Decoded samples of the prior, [num_samples, *shape].

@@ -1,6 +1,7 @@
 """Bottlenecks: what happens to a code between encoder and decoder."""
 
 import copy
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -28,10 +29,10 @@ class Gaussian(nn.Module):
     levels are therefore those of a plain autoencoder.
     """
 
-    def __init__(self, *, encoder: nn.Module) -> None:
+    def __init__(self, *, encoder: Any) -> None:
         """Copy the encoder's last level, with weights of its own and no activation."""
         super().__init__()
-        self.log_variance = copy.deepcopy(encoder.levels[-1])
+        self.log_variance: Any = copy.deepcopy(encoder.levels[-1])
         self.log_variance.activation = nn.Identity()
         self.log_variance.reset_parameters()
 

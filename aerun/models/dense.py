@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -41,7 +41,7 @@ class DenseLevel(nn.Module):
         self.num_inputs, self.num_outputs = num_inputs, num_outputs
         self.initialization = initialization
         self.transposed = inverse_of is not None
-        self.weight = (
+        self.weight: nn.Parameter = (
             nn.Parameter(torch.empty(num_outputs, num_inputs))
             if inverse_of is None
             else inverse_of.weight
@@ -122,7 +122,7 @@ class DenseDecoder(nn.Module):
     def __init__(
         self,
         *,
-        encoder: nn.Module,
+        encoder: Any,
         shape: Sequence[int],
         activation: Activation,
         initialization: Initialization,

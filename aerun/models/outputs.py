@@ -31,3 +31,9 @@ class Outputs:
     """The distribution over codes, of bottlenecks that have one."""
     target: Tensor | None = None
     """[B, *shape]: the clean input; set by the objective."""
+
+    @property
+    def error(self) -> Tensor:
+        """Reconstruction minus target, [B, *shape]."""
+        assert self.target is not None, "only the objective's passes have a target"
+        return self.recon - self.target

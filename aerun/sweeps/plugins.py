@@ -16,7 +16,7 @@ def register() -> None:
 
     trusted = getattr(plugins, "is_in_toplevel_plugins_module", None)
     if trusted is not None:  # Hydra 1.3 trusts hydra_plugins.* only; 1.4 any module
-        Plugins.is_in_toplevel_plugins_module = staticmethod(  # type: ignore[method-assign]
+        Plugins.is_in_toplevel_plugins_module = staticmethod(  # type: ignore[assignment]
             lambda name: name.startswith("aerun.") or trusted(name)
         )
     plugins.register(Sweeper)

@@ -26,6 +26,9 @@ class Sweeper(HydraSweeper):
         """Run so many jobs per call of the launcher; None: all in one."""
         self.max_batch_size = max_batch_size
 
+    hydra_context: HydraContext
+    config: DictConfig
+
     def setup(
         self,
         *,

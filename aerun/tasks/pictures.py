@@ -1,6 +1,7 @@
 """Which pictures a run gets, and from which arrays they are drawn."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -52,7 +53,7 @@ class Pictures:
         title = f"Test examples and their reconstructions, {_clean(when)}"
         self.directory.write(path, self._show(rows, title))
 
-    def loss_curves(self, rows: Sequence[dict[str, float]]) -> None:
+    def loss_curves(self, rows: Sequence[dict[str, Any]]) -> None:
         """Train and validation, one panel per term."""
         from aerun.reporting.curves import loss_curves
 
@@ -65,7 +66,8 @@ class Pictures:
         from aerun.reporting.latent import latent_map
 
         split = self.built.data.test.first(_POINTS)
-        codes = collect(self.built.objective.model.encode, split)
+        model: Any = self.built.objective.model
+        codes = collect(model.encode, split)
         labels = None if split.labels is None else split.labels.numpy()
         png = latent_map(
             codes, labels, classes=self.spec.classes, title="Codes of the test set"
@@ -89,7 +91,7 @@ class Pictures:
     @torch.no_grad()
     def samples(self) -> None:
         """Decoded samples of the prior, of models that have one."""
-        model = self.built.objective.model
+        model: Any = self.built.objective.model
         if not getattr(model, "generative", False):
             return
         dry = DryDraws(self.examples)
@@ -150,5 +152,5 @@ class Pictures:
 
 
 def _clean(when: str) -> str:
-    """"epoch 0010" as "epoch 10"."""
+    """A picture's name without leading zeros: epoch 10."""
     return " ".join(word.lstrip("0") or word for word in when.split())

@@ -54,7 +54,7 @@ class Recorder:
         """Train until the end or until ``stop()``; whether the end was reached.
 
         Raises:
-            NonFiniteLoss: Training cannot go on; the best weights so far are saved.
+            NonFiniteError: Training cannot go on; the best weights so far are saved.
         """
         total = self.training.total_steps
         with _bar(total, self.training.position.phase_step) as bar:

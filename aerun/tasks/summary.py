@@ -32,7 +32,8 @@ def final_figures(
         a variational code.
     """
     objective, data = built.objective, built.data
-    model, test = objective.model, data.test
+    model: Any = objective.model
+    test = data.test
     values = built.training.knob_values(final=True)
     knobs = knob_tensors(built.knobs, values, test.gather(slice(1)))
     found = evaluate(objective, test, knobs, seed=seed)
@@ -45,7 +46,8 @@ def final_figures(
     metrics["test/mse"] = found.mse
     metrics["train/mse"] = train.mse
     flat_train, flat_test = _flat(data.train), _flat(test)
-    metrics["mean/mse"] = baselines.mean_mse(flat_train, flat_test)
+    mean_mse = baselines.mean_mse(flat_train, flat_test)
+    metrics["mean/mse"] = mean_mse
     codes = collect(model.encode, test)
     metrics |= _principal(built, flat_train, flat_test, codes.shape[1])
     posterior = posterior_units(model, test)
@@ -55,7 +57,7 @@ def final_figures(
     evidence = Evidence(
         train_mse=train.mse,
         test_mse=found.mse,
-        mean_mse=metrics["mean/mse"],
+        mean_mse=mean_mse,
         recon_variance=float(outputs.var(axis=0, dtype=np.float64).mean()),
         data_variance=float(flat_test.var(axis=0, dtype=np.float64).mean()),
         levels=level_units(model, test),
@@ -121,5 +123,3 @@ def git_commit() -> str | None:
     except OSError:  # git is not installed
         return None
     return result.stdout.strip() or None if result.returncode == 0 else None
-
-

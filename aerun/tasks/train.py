@@ -74,9 +74,7 @@ def finish(config: Mapping[str, Any], recorder: Recorder) -> dict[str, Any]:
     """Evaluate the best weights on the test split, draw, and write the summary."""
     pictures = recorder.pictures
     with recorder.best_loaded():
-        metrics, health, posterior = final_figures(
-            recorder.built, seed=config["seed"]
-        )
+        metrics, health, posterior = final_figures(recorder.built, seed=config["seed"])
         pictures.reconstructions()
         pictures.latent()
         pictures.filters()
@@ -127,7 +125,9 @@ def _write_summary(
 ) -> dict[str, Any]:
     position = recorder.training.position
     seconds = sum(row["seconds"] for row in recorder.timings)
-    samples = sum(row["seconds"] * row["samples_per_second"] for row in recorder.timings)
+    samples = sum(
+        row["seconds"] * row["samples_per_second"] for row in recorder.timings
+    )
     summary: dict[str, Any] = {"status": status}
     if reason is not None:
         summary["reason"] = reason
@@ -159,7 +159,9 @@ def _announce(config: Mapping[str, Any], built: Built, directory: Path) -> None:
         f"{len(data.test):,}",
         "x".join(str(n) for n in data.spec.shape),
         config["device"],
-        f" with {number} thread{'s' * (number > 1)}" if config["device"] == "cpu" else "",
+        f" with {number} thread{'s' * (number > 1)}"
+        if config["device"] == "cpu"
+        else "",
     )
 
 

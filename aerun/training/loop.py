@@ -25,7 +25,7 @@ _PICTURES = 10  # about so many per run where no number of steps is asked for
 _FLUSH = 50  # steps between looks at the losses; each look waits for the device
 
 
-class NonFiniteLoss(ArithmeticError):
+class NonFiniteError(ArithmeticError):
     """A loss or gradient is NaN or infinite; training cannot go on."""
 
 
@@ -147,9 +147,7 @@ class Training:
         ]
         decay = self.options.ema
         weights = phase.objective.parameters()
-        self.averages = (
-            None if decay is None else [p.detach().clone() for p in weights]
-        )
+        self.averages = None if decay is None else [p.detach().clone() for p in weights]
         self.columns = [column for step in self.steps for column in step.columns]
         self.order_state = self.generator.get_state()
 
@@ -186,9 +184,10 @@ class Training:
         )
         x = self.phase.split.gather(indices)
         values = [step(x, knobs, self.generator, lr) for step in self.steps]
-        if self.averages is not None:
+        decay = self.options.ema
+        if self.averages is not None and decay is not None:
             weights = [p.detach() for p in self.phase.objective.parameters()]
-            torch._foreach_lerp_(self.averages, weights, 1 - self.options.ema)
+            torch._foreach_lerp_(self.averages, weights, 1 - decay)
         self._pending.append(torch.cat(values) if len(values) > 1 else values[0])
         position.rows.append([float(len(indices))])
         position.batch += 1
@@ -257,7 +256,7 @@ class Training:
         """Fetch the losses of the last steps.
 
         Raises:
-            NonFiniteLoss: One of them is NaN or infinite.
+            NonFiniteError: One of them is NaN or infinite.
         """
         if not self._pending:
             return
@@ -282,8 +281,7 @@ class Training:
         before = "the first step" if last is None else f"{last:.6g} one step before"
         what = "the gradient" if name == "grad_norm" else f"train/{name}"
         bad_step = step - (len(rows) - 1 - index)
-        raise NonFiniteLoss(
+        raise NonFiniteError(
             f"{what} became {row[name]} at step {bad_step} ({before}); "
             "lower trainer.lr or set trainer.grad_clip"
         )
-

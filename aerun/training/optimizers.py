@@ -7,6 +7,7 @@ trained as one vectorised model.
 """
 
 from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -47,9 +48,7 @@ class Adam:
     ) -> None:
         """One step in place; gradients must be contiguous (kernels ignore strides)."""
         torch._foreach_add_(state["steps"], 1)
-        kernel = (
-            torch._fused_adamw_ if self.decoupled_decay > 0 else torch._fused_adam_
-        )
+        kernel = torch._fused_adamw_ if self.decoupled_decay > 0 else torch._fused_adam_
         kernel(
             parameters,
             gradients,

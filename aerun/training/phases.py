@@ -100,5 +100,3 @@ def default(
             for name, owned in owners.items()
         ],
     )
-
-

@@ -1,4 +1,4 @@
-"""Learning-rate schedulers: (share of the training done) -> factor on ``trainer.lr``."""
+"""Learning-rate schedulers: share of the training done -> factor on the rate."""
 
 from aerun.options import Fraction, NonNegative
 from aerun.schedules import interpolate
