@@ -23,6 +23,8 @@ class Evidence:
     levels: list[LevelUnits]
     posterior: PosteriorUnits | None
     num_train: int
+    averaged: bool
+    """Whether the loss averages over elements (``loss.reduction=mean``)."""
 
 
 def health(evidence: Evidence) -> list[str]:
@@ -42,11 +44,15 @@ def _collapse(evidence: Evidence) -> Iterator[str]:
     size, active = len(posterior.kl), posterior.num_active
     total = float(np.sum(posterior.kl))
     if active == 0:
+        cause = (
+            "The loss averages over the elements of an example, so that the KL term "
+            "outweighs it: use loss.reduction=sum."
+            if evidence.averaged
+            else "Train longer, or lower regularizer.kl.weight."
+        )
         yield (
             f"The posterior has collapsed: 0 of {size} code dimensions are active "
-            f"(KL {total:.2g} nats), so every input gets the same code. The KL term "
-            "outweighs the reconstruction: use loss.reduction=sum, or lower "
-            "regularizer.kl.weight."
+            f"(KL {total:.2g} nats), so every input gets the same code. {cause}"
         )
     elif active < size / 2:
         yield (

@@ -63,6 +63,7 @@ def final_figures(
         levels=level_units(model, test),
         posterior=posterior,
         num_train=len(some),
+        averaged=objective.reduction == "mean",
     )
     return metrics, health(evidence), posterior
 
