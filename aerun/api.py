@@ -160,12 +160,13 @@ def run(overrides: Sequence[str] = ()) -> Run:
     return Run(request(values))
 
 
-def load(directory: str | Path, *, weights: str = "best") -> Trained:
+def load(directory: str | Path, *, weights: str | None = None) -> Trained:
     """A trained model from its run directory, on the CPU.
 
     Args:
         directory: Of the run, or "last".
-        weights: "best" or "last".
+        weights: "best" or "last"; None: what the run's figures were made with
+            (``trainer.final_weights``).
 
     Raises:
         BadRequest: There is no run there.
@@ -176,7 +177,8 @@ def load(directory: str | Path, *, weights: str = "best") -> Trained:
     if "data" not in config:
         raise RunDirectoryError(f"{path} stopped before it saved any weights")
     objective = build_objective(config, shape_of(config)).to(dtype_of(config))
-    load_weights(objective, RunDirectory(path).load_weights(weights))
+    name = config["trainer"]["final_weights"] if weights is None else weights
+    load_weights(objective, RunDirectory(path).load_weights(name))
     return Trained(path, config, objective.model)
 
 

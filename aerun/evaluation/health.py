@@ -70,7 +70,7 @@ def _reconstructions(evidence: Evidence) -> Iterator[str]:
             "The reconstructions are constant: every input gives nearly the same "
             "output. Train longer, change trainer.lr, or widen the model."
         )
-    elif evidence.test_mse >= 0.98 * evidence.mean_mse:
+    elif evidence.test_mse >= 0.98 * evidence.mean_mse and not _is_memorised(evidence):
         yield (
             f"Test mse {evidence.test_mse:.4g} is no better than answering with the "
             f"mean training example ({evidence.mean_mse:.4g}). Train longer, or change "
@@ -78,8 +78,12 @@ def _reconstructions(evidence: Evidence) -> Iterator[str]:
         )
 
 
+def _is_memorised(evidence: Evidence) -> bool:
+    return evidence.train_mse * 4 < evidence.test_mse
+
+
 def _memorised(evidence: Evidence) -> Iterator[str]:
-    if evidence.train_mse * 4 < evidence.test_mse:
+    if _is_memorised(evidence):
         ratio = evidence.test_mse / max(evidence.train_mse, 1e-12)
         yield (
             f"The training data are memorised: mse {evidence.train_mse:.3g} on the "

@@ -49,8 +49,9 @@ class Pictures:
             rows["corrupted"] = seen
         rows["reconstruction"] = reconstructions(objective.model, seen)
         path = f"reconstructions/{name}.png" if name else "reconstructions.png"
-        when = name.replace("_", " ") if name else "best epoch"
-        title = f"Test examples and their reconstructions, {_clean(when)}"
+        final = f"{self.built.training.options.final_weights} epoch"
+        when = _clean(name.replace("_", " ")) if name else final
+        title = f"Test examples and their reconstructions, {when}"
         self.directory.write(path, self._show(rows, title))
 
     def loss_curves(self, rows: Sequence[dict[str, Any]]) -> None:

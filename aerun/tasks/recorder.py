@@ -124,11 +124,18 @@ class Recorder:
             _assign(parameters, own)
 
     @contextmanager
-    def best_loaded(self) -> Any:
-        """Within, the objective holds the best weights (the last, if none is best)."""
+    def final_weights(self) -> Any:
+        """Within, the objective holds the weights that the run is judged by.
+
+        Those of the best epoch, or the last where that is asked for or none is best;
+        ``best.safetensors`` exists in any case.
+        """
         with self.averaged():
             own = {k: v.clone() for k, v in weights_of(self.objective).items()}
-            if self.best_weights is not None:
+            if self.best_weights is None:
+                self.best_weights = own
+                self._save_best()
+            if self.training.options.final_weights == "best":
                 load_weights(self.objective, self.best_weights)
             try:
                 yield

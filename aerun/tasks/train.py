@@ -73,7 +73,7 @@ def fit(config: Mapping[str, Any], recorder: Recorder) -> dict[str, Any]:
 def finish(config: Mapping[str, Any], recorder: Recorder) -> dict[str, Any]:
     """Evaluate the best weights on the test split, draw, and write the summary."""
     pictures = recorder.pictures
-    with recorder.best_loaded():
+    with recorder.final_weights():
         metrics, health, posterior = final_figures(recorder.built, seed=config["seed"])
         pictures.reconstructions()
         pictures.latent()
@@ -138,6 +138,7 @@ def _write_summary(
         "epochs": len(recorder.rows),
         "steps": position.step,
         "best_epoch": recorder.best.epoch,
+        "final_weights": config["trainer"]["final_weights"],
         "num_parameters": sum(p.numel() for p in parameters),
         "seconds": round(seconds, 3),
         "samples_per_second": round(samples / seconds, 1) if seconds else None,
@@ -169,7 +170,8 @@ def _tell(summary: Mapping[str, Any], recorder: Recorder) -> None:
     """The figures that matter, then health, then where to look."""
     metrics = summary["metrics"]
     best = summary["best_epoch"]
-    log.info("Test figures%s:", "" if best is None else f" at the best epoch, {best}")
+    last = best is None or summary["final_weights"] == "last"
+    log.info("Test figures at the %s:", "last epoch" if last else f"best epoch, {best}")
     for name, value in metrics.items():
         if value is not None:
             log.info("  %-20s %s", name, f"{value:.6g}")

@@ -43,6 +43,8 @@ class TrainerOptions:
     threads: Count | Literal["auto"]
     checkpoint_every: Count | Duration
     """Epochs, or a duration such as 30s, 5min, 1h."""
+    final_weights: Literal["best", "last"]
+    """Which weights the test figures, the pictures and ``aerun.load`` use."""
     preview_every: Natural | None
     """Steps between pictures; null: about ten, at ends of epochs; 0: the last only."""
 

@@ -1,0 +1,50 @@
+# Every target needs only Python 3.11 or newer; the environment is made on first use.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help install run test test-all lint format smoke golden clean
+.DEFAULT_GOAL := help
+
+help:  ## show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed; try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@echo "Installing into $(VENV); with PyTorch that takes a few minutes."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+install: $(READY)  ## make the environment in .venv
+
+run: $(READY)  ## train the default model on real digits and say where to look
+	@$(BIN)/aerun
+	@echo "Open outputs/latest/reconstructions.png, or try: $(BIN)/aerun --help"
+
+test: $(READY)  ## the test suite
+	$(BIN)/python -m pytest -m "not slow"
+
+test-all: $(READY)  ## the same and what takes longer: killed runs, figures on MNIST
+	$(BIN)/python -m pytest
+
+lint: $(READY)  ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(READY)  ## rewrite the code in the project's style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+smoke: $(READY)  ## a few steps of every model
+	$(BIN)/aerun -m 'model=glob(*)' experiment=smoke
+
+golden: $(READY)  ## accept the first steps of every experiment as they are now
+	cd tests && ../$(BIN)/python golden_curves.py
+
+clean:  ## remove caches and builds, but no run and no environment
+	rm -rf build dist .pytest_cache .ruff_cache .mypy_cache *.egg-info
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +

@@ -1,0 +1,105 @@
+"""task=resume: what is refused before a run is touched."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from aerun.build import load_data, resolve
+from aerun.config.compose import Composer, plain
+from aerun.config.stored import CONTINUABLE, resume_request
+
+pytest_plugins = ["asking"]
+
+Refused = Callable[..., str]
+
+
+@pytest.fixture
+def run(here: Path) -> Path:
+    """A run directory that holds a config and nothing else."""
+    config = plain(Composer().compose(["trainer.epochs=1", "trainer.threads=1"]))
+    config = resolve(config, load_data(config).spec)
+    (here / "run").mkdir()
+    text = yaml.safe_dump(config, sort_keys=False)
+    (here / "run" / "config.yaml").write_text(text)
+    return here / "run"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], ["run: is missing", "run=DIR", "run=last"]),
+        (["run=null"], ["run: is missing"]),
+        (["run=nowhere"], ["run=nowhere: ", "no folder"]),
+        (["run=last"], ["run=last: ", "outputs/latest"]),
+        (["run=empty"], ["run=empty: ", "holds no run"]),
+        (["run=run/config.yaml"], ["run=run/config.yaml: "]),
+        (["run=5"], ["run=5: "]),
+        (["run="], ["run="]),
+        (["run=run,empty"], ["run=run,empty: "]),
+        (["-m", "run=run,empty"], ["run=run,empty: "]),
+        (["run=run", "seed=1"], ["seed=1: cannot change", "init_from="]),
+        (["run=run", "model=vae"], ["model=vae: cannot change"]),
+        (["run=run", "trainer.lr=0.1"], ["trainer.lr=0.1: cannot change"]),
+        (["run=run", "hydra.run.dir=x"], ["hydra.run.dir=x: "]),
+        (["run=run", "trainer.epoch=3"], ["trainer.epoch=3: ", "'trainer.epochs'?"]),
+        (["run=run", "trainer.epochs=-1"], ["trainer.epochs=-1: ", "at least 0"]),
+        (["run=run", "trainer.epochs=two"], ["trainer.epochs=two: ", "whole number"]),
+        (["run=run", "trainer.epochs=1,2"], ["trainer.epochs=1,2: "]),
+        (["run=run", "trainer.epochs=3=4"], ["trainer.epochs=3=4: ", "KEY=VALUE"]),
+        (["run=run", "seed=1", "model=vae"], ["2 mistakes", "seed=1", "model=vae"]),
+    ],
+    ids=lambda value: " ".join(value) if not value or "=" in value[-1] else "",
+)
+@pytest.mark.usefixtures("run")
+def test_a_bad_request_to_resume_is_refused(
+    here: Path, refused: Refused, arguments: list[str], said: list[str]
+) -> None:
+    """The message names what was typed; the run is not touched."""
+    (here / "empty").mkdir()
+    message = refused("task=resume", *arguments)
+    assert [part for part in said if part not in message] == [], message
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("format: 99\n", ["format", "99"]),
+        ("a: [1\n", ["config.yaml"]),
+        ("", ["config.yaml"]),
+        ("- 1\n", ["config.yaml"]),
+        ("format: 1\n", ["config.yaml"]),
+    ],
+    ids=["format", "yaml", "empty", "list", "keys"],
+)
+def test_a_damaged_config_of_a_run_is_explained(
+    here: Path, refused: Refused, content: str, said: list[str]
+) -> None:
+    """A run whose config cannot be used gives a message that names the file."""
+    (here / "run").mkdir()
+    (here / "run" / "config.yaml").write_text(content)
+    message = refused("task=resume", "run=run")
+    assert [part for part in said if part not in message] == [], message
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_what_may_change_changes_and_the_rest_stays(run: Path, order: int) -> None:
+    """Of a run that is continued only what was typed differs from what it was."""
+    typed = ["task=resume", "run=run", "trainer.epochs=9", "trainer.patience=2"]
+    config, directory = resume_request(typed[::order])
+    before: dict[str, Any] = yaml.safe_load((run / "config.yaml").read_text())
+    assert directory == run
+    assert (config["trainer"]["epochs"], config["trainer"]["patience"]) == (9, 2)
+    config["trainer"] |= {k: before["trainer"][k] for k in ("epochs", "patience")}
+    assert config == before
+
+
+@pytest.mark.usefixtures("run")
+def test_every_continuable_key_is_a_key(here: Path) -> None:
+    """The keys that may change when a run is continued all exist in its config."""
+    config, _ = resume_request(["task=resume", "run=run"])
+    for key in CONTINUABLE:
+        group, name = key.split(".")
+        assert name in config[group]
