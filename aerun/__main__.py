@@ -2,7 +2,7 @@
 
 import sys
 
-from aerun.cli import main
+from aerun.cli import console
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(console())

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-_VALUE_FLAGS = ("--config-dir", "-cd", "--cfg", "-c", "--package", "-p", "--info", "-i")
+_VALUE_FLAGS = ("--config-dir", "-cd", "--cfg", "-c", "--package", "-p", "--info", "-i",
+                "--shell-completion", "-sc")  # fmt: skip
+_PLAIN_FLAGS = ("--multirun", "-m", "--run", "-r", "--resolve", "--help", "-h",
+                "--hydra-help")  # fmt: skip
 _HYDRA_FLAGS = ("--help", "-h", "--hydra-help", "--cfg", "-c", "--info", "-i",
                 "--shell-completion", "-sc")  # fmt: skip
 
@@ -36,14 +39,14 @@ def _dispatch(arguments: list[str]) -> int:
 
         print(f"aerun {__version__}")
         return 0
-    flags, overrides = split_flags(arguments)
-    if any(flag.split("=")[0] in _HYDRA_FLAGS for flag in flags):
-        return _hydra_answers([*flags, *overrides])
     from aerun.errors import AerunError
     from aerun.logs import set_up_console
 
     set_up_console()
     try:
+        flags, overrides = split_flags(arguments)
+        if any(flag.split("=")[0] in _HYDRA_FLAGS for flag in flags):
+            return _hydra_answers(flags, overrides)
         multirun = "-m" in flags or "--multirun" in flags
         request(overrides, multirun=multirun, config_dir=_config_dir(flags))
     except AerunError as error:
@@ -66,7 +69,7 @@ def _print_bug(error: Exception) -> None:
     )
     frames = traceback.extract_tb(error.__traceback__)
     theirs = [f for f in frames if not f.filename.startswith((ours, *installed, "<"))]
-    if not theirs:
+    if not theirs and not isinstance(error, SyntaxError):
         traceback.print_exception(error)
         return
     lines = ["Traceback (your own file):\n", *traceback.format_list(theirs)]
@@ -75,16 +78,34 @@ def _print_bug(error: Exception) -> None:
 
 
 def split_flags(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Flags and overrides, wherever each stands (Hydra 1.3 wants flags in front)."""
-    flags, overrides = [], []
+    """Flags and overrides, wherever each stands (Hydra 1.3 wants flags in front).
+
+    Raises:
+        BadRequest: A flag is unknown, or lacks its value.
+    """
+    flags, overrides, unknown = [], [], []
     rest = iter(arguments)
     for argument in rest:
+        name, equals, _ = argument.partition("=")
         if not argument.startswith("-"):
             overrides.append(expand_home(argument))
-            continue
-        flags.append(argument)
-        if argument in _VALUE_FLAGS:
-            flags.extend([value] if (value := next(rest, None)) is not None else [])
+        elif argument in _PLAIN_FLAGS or (name in _VALUE_FLAGS and equals):
+            flags.append(argument)
+        elif argument in _VALUE_FLAGS and (value := next(rest, None)) is not None:
+            flags += [argument, value]
+        else:
+            unknown.append(argument)
+    if unknown:
+        from aerun.config.mistakes import BadRequest, Mistake, did_you_mean
+
+        known = [*_VALUE_FLAGS, *_PLAIN_FLAGS]
+        problems = {
+            flag: "needs a value."
+            if flag in _VALUE_FLAGS
+            else f"no such flag.{did_you_mean(flag, [k for k in known if len(k) > 3])}"
+            for flag in unknown
+        }
+        raise BadRequest([Mistake(typed=f, problem=p) for f, p in problems.items()])
     return flags, overrides
 
 
@@ -122,6 +143,8 @@ def request(
 
     composer = Composer(config_dir)
     config = composer.compose(overrides, multirun=multirun)
+    for line in composer.shadowed(config):
+        print(f"aerun: {line}")
     try:
         return _sweep(composer, overrides) if multirun else _run(composer, config)
     except BadRequest as error:
@@ -135,11 +158,13 @@ def _run(composer: Any, config: "DictConfig") -> Path:
     from hydra.types import HydraContext
     from omegaconf import open_dict, read_write
 
-    HydraConfig.instance().set_config(config)
-    typed = str(config.hydra.run.dir)
-    checked(config, output=typed)
+    from aerun.config.approve import approve, output_dir
+    from aerun.config.check import check_output
     from aerun.rundir import claim
 
+    HydraConfig.instance().set_config(config)
+    typed = output_dir(config, "hydra.run.dir")
+    approve(config, also=lambda: check_output(typed, key="hydra.run.dir"))
     exact = any(
         str(o).startswith("hydra.run.dir=") for o in config.hydra.overrides.hydra
     )
@@ -165,64 +190,15 @@ def _run(composer: Any, config: "DictConfig") -> Path:
 
 def _resume(overrides: Sequence[str]) -> Path:
     """Continue a run in its own directory."""
-    from aerun.build import load_data
+    from aerun.config.approve import told
     from aerun.config.stored import resume_request
     from aerun.tasks.resume import resume
 
     config, directory = resume_request(overrides)
-    _told(lambda: load_data(config), config)
+    told(config)
     with recorded(directory):
         resume(config, directory)
     return directory
-
-
-def checked(config: "DictConfig", *, output: str | None = None) -> dict[str, Any]:
-    """The plain config of a composed one, once request and data are found good.
-
-    Raises:
-        BadRequest: With all mistakes.
-    """
-    from aerun.config.check import check, check_output
-    from aerun.config.compose import plain
-    from aerun.config.mistakes import BadRequest
-
-    request = plain(config)
-    mistakes = check(request)
-    if output is not None:
-        mistakes += check_output(output)
-    if mistakes:
-        raise BadRequest(mistakes)
-    check_loaded(request)
-    return request
-
-
-def check_loaded(request: dict[str, Any]) -> None:
-    """Load the data of a checked request and check what parts need of them.
-
-    Raises:
-        BadRequest: The data are unusable, or lack what a part needs.
-    """
-    from aerun.build import load_data, resolve
-    from aerun.config.check import check_data
-    from aerun.config.mistakes import BadRequest
-
-    data = _told(lambda: load_data(request), request)
-    if mistakes := check_data(resolve(request, data.spec), data.spec):
-        raise BadRequest(mistakes)
-
-
-def _told(load: Callable[[], Any], request: dict[str, Any]) -> Any:
-    """What ``load`` returns; an error about data told with the key as typed."""
-    from aerun.config.check import show
-    from aerun.config.mistakes import BadRequest, Mistake
-    from aerun.errors import DataError
-
-    try:
-        return load()
-    except DataError as error:
-        value = request["dataset"].get(error.key.rpartition(".")[2])
-        typed = error.key if value is None else f"{error.key}={show(value)}"
-        raise BadRequest([Mistake(typed=typed, problem=str(error))]) from None
 
 
 def job(config: "DictConfig") -> float | None:
@@ -277,15 +253,22 @@ def _sweep(composer: Any, overrides: Sequence[str]) -> None:
     )
 
 
-def _hydra_answers(arguments: list[str]) -> int:
-    """--help, --cfg, --info and completion are Hydra's own."""
+def _hydra_answers(flags: list[str], overrides: list[str]) -> int:
+    """--help, --cfg, --info and completion are Hydra's own.
+
+    Raises:
+        BadRequest: What is to be shown cannot be composed.
+    """
     import hydra
+    from hydra.core.global_hydra import GlobalHydra
 
-    from aerun.config.compose import conf_dir
-    from aerun.sweeps.plugins import register
+    from aerun.config.compose import Composer, conf_dir
 
-    register()
-    sys.argv[1:] = arguments
+    composer = Composer(_config_dir(flags))
+    if not {"--shell-completion", "-sc"} & {flag.split("=")[0] for flag in flags}:
+        composer.compose(overrides)
+    GlobalHydra.instance().clear()
+    sys.argv[1:] = [*flags, *overrides]
     hydra.main(config_path=conf_dir(), config_name="config", version_base="1.3")(job)()
     return 0
 
@@ -303,5 +286,14 @@ def _value_of(key: str, overrides: Sequence[str]) -> str | None:
     return values[-1] if values else None
 
 
+def console() -> int:
+    """The ``aerun`` script: ``main``, and no interruption while Python shuts down."""
+    import signal
+
+    code = main()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return code
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(console())

@@ -22,6 +22,10 @@ class DataError(BadUse):
         self.key = key
 
 
+class PartError(AerunError):
+    """A part, most likely a user's own, that cannot be read."""
+
+
 class RunDirectoryError(BadUse):
     """A run directory that cannot be used; says which and what to do."""
 

@@ -7,11 +7,14 @@ that relies on it.
 """
 
 import inspect
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, get_args, get_type_hints
 
 from torch import Tensor, nn
+
+from aerun.errors import PartError
 
 Knob = Tensor | float
 """A number that may change during training: a plain number or a schedule in the
@@ -20,7 +23,7 @@ config, a 0-dim tensor in the formula."""
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """An interval of allowed numbers; a bound of None is absent."""
+    """An interval of allowed finite numbers; a bound of None is absent."""
 
     low: float | None = None
     high: float | None = None
@@ -30,21 +33,25 @@ class Range:
     """Whether ``high`` itself is excluded."""
 
     def __contains__(self, value: float) -> bool:
-        """Whether ``value`` lies in the interval; NaN never does."""
+        """Whether ``value`` lies in the interval; NaN and infinities never do."""
         low, high = self.low, self.high
         if low is not None and not (value > low if self.open_low else value >= low):
             return False
         if high is not None and not (value < high if self.open_high else value <= high):
             return False
-        return value == value
+        return math.isfinite(value)
 
     def __str__(self) -> str:
         """The interval in words, for messages."""
         words = []
         if self.low is not None:
-            words.append(f"{'above' if self.open_low else 'at least'} {self.low:g}")
+            words.append(
+                f"{'above' if self.open_low else 'at least'} {_text(self.low)}"
+            )
         if self.high is not None:
-            words.append(f"{'below' if self.open_high else 'at most'} {self.high:g}")
+            words.append(
+                f"{'below' if self.open_high else 'at most'} {_text(self.high)}"
+            )
         return " and ".join(words)
 
 
@@ -78,13 +85,17 @@ def seconds(duration: str) -> float:
     """
     for unit, factor in (("min", 60.0), ("s", 1.0), ("h", 3600.0)):
         number = duration.removesuffix(unit)
-        if number != duration and float(number) > 0:
-            return float(number) * factor
+        if number == duration:
+            continue
+        found = float(number) * factor
+        if 0 < found < math.inf:
+            return found
     raise ValueError(f"{duration!r} is no duration: write 30s, 5min or 1h")
 
 
 Count = Annotated[int, Range(1)]
 Natural = Annotated[int, Range(0)]
+Seed = Annotated[int, Range(0, 2**32 - 1)]
 Positive = Annotated[float, Range(0, open_low=True)]
 NonNegative = Annotated[float, Range(0)]
 Fraction = Annotated[float, Range(0, 1, open_low=True, open_high=True)]
@@ -123,9 +134,17 @@ def is_knob(annotation: Any) -> bool:
     return annotation is Tensor or any(is_knob(part) for part in get_args(annotation))
 
 
+def _text(bound: float) -> str:
+    return str(bound) if isinstance(bound, int) else f"{bound:g}"
+
+
 def _keywords(function: Any) -> dict[str, Any]:
     parameters = inspect.signature(function).parameters.values()
-    hints = get_type_hints(function, include_extras=True)
+    try:
+        hints = get_type_hints(function, include_extras=True)
+    except NameError as error:
+        name = f"{function.__module__}.{function.__qualname__}"
+        raise PartError(f"{name}: an annotation says: {error}") from None
     return {
         p.name: hints.get(p.name, Any)
         for p in parameters

@@ -39,7 +39,10 @@ def claim(path: Path, *, exact: bool) -> Path:
     Raises:
         RunDirectoryError: ``exact`` and already in use.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError, PermissionError) as error:
+        raise RunDirectoryError(f"{path} cannot be made: {error}") from None
     candidate, number = path, 1
     while True:
         try:
@@ -192,7 +195,7 @@ class RunDirectory:
                 with safe_open(path, framework="pt") as file:
                     tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - no mapping
                     return tensors, json.loads(file.metadata()["state"])
-            except SafetensorError as error:
+            except (SafetensorError, KeyError, TypeError, ValueError) as error:
                 damaged.append(f"{path} ({error})")
         if damaged:
             raise RunDirectoryError(f"damaged: {', '.join(damaged)}")

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 import torch
-from conftest import CONF, make
+from making import CONF, make
 
 from aerun.training.events import StepEnded
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import make, options
+from making import make, options
 from safetensors.torch import save_file
 
 from aerun.draws import Draws, DryDraws, draw
@@ -130,7 +130,7 @@ def test_models_survive_saving_and_loading_in_a_fresh_process(tmp_path: Path):
     script = f"""
 import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})
 import numpy as np, torch
-from conftest import make
+from making import make
 from safetensors.torch import load_file
 from aerun.training.state import load_weights
 torch.set_num_threads(1)

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 import torch
-from conftest import make
+from making import make
 from torch import nn
 from torch.distributions import Bernoulli, Normal, kl_divergence
 

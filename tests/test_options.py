@@ -102,12 +102,12 @@ def test_a_type_is_described_in_words(annotation: Any, words: str) -> None:
 @pytest.mark.parametrize(
     ("limits", "inside", "outside"),
     [
-        (Range(), [0, -INF, INF], [NAN]),
-        (Range(0), [0, INF], [-1e-300, NAN]),
+        (Range(), [0, -1e300], [-INF, INF, NAN]),
+        (Range(0), [0, 1e300], [-1e-300, INF, NAN]),
         (Range(0, open_low=True), [5e-324], [0, -1, NAN]),
         (Range(0, 1), [0, 1, 0.5], [-0.1, 1.1, NAN]),
         (Range(0, 1, open_low=True, open_high=True), [0.5], [0, 1, NAN]),
-        (Range(None, 0), [0, -INF], [1, NAN]),
+        (Range(None, 0), [0, -1e300], [1, -INF, NAN]),
         (Range(-2, -1), [-2, -1.5, -1], [0, -3, NAN]),
     ],
     ids=repr,
@@ -115,7 +115,7 @@ def test_a_type_is_described_in_words(annotation: Any, words: str) -> None:
 def test_a_range_holds_its_bounds_unless_open(
     limits: Range, inside: list[float], outside: list[float]
 ) -> None:
-    """Closed bounds are inside, open ones and NaN outside; a bound of 0 counts."""
+    """Closed bounds are inside, open ones, NaN and infinities outside; 0 counts."""
     assert all(value in limits for value in inside)
     assert not any(value in limits for value in outside)
 

@@ -116,6 +116,16 @@ def test_a_held_directory_refuses_another_process(tmp_path: Path) -> None:
         assert other.communicate()[0] == "held\n"
 
 
+def test_a_lock_has_one_holder(tmp_path: Path) -> None:
+    """Two locks of this package on one directory exclude each other."""
+    with (
+        RunDirectory(tmp_path).lock(),
+        pytest.raises(RunDirectoryError, match="another process"),
+        RunDirectory(tmp_path).lock(),
+    ):
+        pytest.fail("two locks on one directory")
+
+
 # -- whole files ---------------------------------------------------------------------
 
 

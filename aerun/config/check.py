@@ -13,7 +13,7 @@ from aerun.config.types import problem_with
 from aerun.data import Spec
 from aerun.features import Feature, features
 from aerun.objective import Reduction
-from aerun.options import Natural, NonNegativeKnob, option_types
+from aerun.options import NonNegativeKnob, Seed, option_types
 
 _INJECTED = {"shape"}
 """Parameters that no config gives: what the data know."""
@@ -23,7 +23,7 @@ _INJECTED = {"shape"}
 class RootOptions:
     """Options beside the groups; types only."""
 
-    seed: Natural
+    seed: Seed
     device: str
     init_from: str | None
     run: str | None
@@ -61,6 +61,10 @@ def check(config: Mapping[str, Any]) -> list[Mistake]:
         "trainer",
         "task",
     )
+    absent = [group for group in groups if not isinstance(config.get(group), Mapping)]
+    if absent:
+        problem = "is missing; every run needs one, and none is an option of some."
+        return [Mistake(typed=group, problem=problem) for group in absent]
     root = {key: value for key, value in config.items() if key not in groups}
     everywhere = list(all_keys(config))
     mistakes = list(_check_options(root, option_types(RootOptions), "", everywhere))
@@ -70,7 +74,7 @@ def check(config: Mapping[str, Any]) -> list[Mistake]:
             for name, node in config[group].items():
                 key = f"{group}.{name}"
                 mistakes += _check_node(node, key, everywhere, RegularizerOptions)
-        elif config[group]["_target_"] is not None or group != "corruption":
+        elif group != "corruption" or config[group].get("_target_") is not None:
             mistakes += _check_node(config[group], group, everywhere, hosts.get(group))
     mistakes += _check_device(config.get("device"))
     if config.get("run") is not None:
@@ -99,8 +103,11 @@ def check_data(config: Mapping[str, Any], spec: Spec) -> list[Mistake]:
     ]
 
 
-def check_output(directory: str) -> list[Mistake]:
-    """Whether a run directory could be made at this path."""
+def check_output(directory: str, *, key: str) -> list[Mistake]:
+    """Whether a run or sweep directory could be made at the path of a key."""
+    if not directory.strip():
+        problem = "names no folder; leave it out for a new one under outputs."
+        return [Mistake(typed=f"{key}=", problem=problem)]
     path = Path(directory).expanduser().absolute()
     parent = next(p for p in (path, *path.parents) if os.path.lexists(p))
     if not parent.is_dir():
@@ -109,7 +116,7 @@ def check_output(directory: str) -> list[Mistake]:
         problem = f"{parent} is not writable; choose another folder."
     else:
         return []
-    return [Mistake(typed=f"hydra.run.dir={directory}", problem=problem)]
+    return [Mistake(typed=f"{key}={directory}", problem=problem)]
 
 
 def all_keys(config: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
@@ -131,9 +138,9 @@ def _check_node(
     around: frozenset[str] = frozenset(),
 ) -> Iterator[Mistake]:
     """Check a node and its children against what their targets accept."""
-    if not isinstance(node.get("_target_"), str):
-        typed = f"{key}._target_={node.get('_target_')}"
-        yield Mistake(typed=typed, problem="must be a dotted path: module.Name.")
+    if not isinstance(node, Mapping) or not isinstance(node.get("_target_"), str):
+        problem = "needs a _target_ in its YAML file, a dotted path: module.Name."
+        yield Mistake(typed=key, problem=problem)
         return
     try:
         target = locate(node["_target_"])

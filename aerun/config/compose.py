@@ -54,9 +54,10 @@ class Composer:
         ]
         path = create_automatic_config_search_path(None, None, conf_dir())
         assert isinstance(path, ConfigSearchPathImpl)
-        folders = [("$AERUN_CONFIG_PATH", d) for d in reversed(own)]
+        folders = [("$AERUN_CONFIG_PATH", d) for d in own]
         if extra_dir is not None:
-            folders.append(("--config-dir", extra_dir))
+            folders.insert(0, ("--config-dir", extra_dir))
+        self.own_folders: list[Path] = []
         for provider, folder in folders:
             absolute = Path(folder).expanduser().absolute()
             if not absolute.is_dir():
@@ -64,8 +65,10 @@ class Composer:
                 raise BadRequest(
                     [Mistake(typed=typed, problem="there is no such folder.")]
                 )
+            # Each goes right in front of the built-in options: the first of them wins.
             anchor = SearchPathQuery(provider="main")
             path.prepend(provider, f"file://{absolute}", anchor=anchor)
+            self.own_folders.append(absolute)
         GlobalHydra.instance().clear()
         self.hydra = Hydra.create_main_hydra2("aerun", path)
         self.loader: Any = self.hydra.config_loader
@@ -87,7 +90,7 @@ class Composer:
                 return config
             raise BadRequest([])
         except Exception as error:  # whatever Hydra or YAML raise on a bad request
-            mistakes = list(self._diagnose(meant, multirun)) or [_explained(error)]
+            mistakes = list(self._diagnose(meant, multirun)) or [explained(error)]
             raise BadRequest(as_typed(mistakes, overrides)) from error
 
     def as_groups(self, overrides: Sequence[str]) -> list[str]:
@@ -122,10 +125,16 @@ class Composer:
             except HydraException as error:
                 yield unreadable(text, error)
                 continue
-            if override.is_sweep_override() and not multirun:
+            group = self.loader.repository.group_exists(override.key_or_group)
+            if not override.key_or_group:
+                yield unreadable(text, ValueError("there is no key"))
+            elif group and override.is_delete():
+                kept = "a group cannot be taken away; choose none, where it has it."
+                yield Mistake(typed=text, problem=kept)
+            elif override.is_sweep_override() and not multirun:
                 several = "several values are a sweep; add -m, or write a list [...]."
                 yield Mistake(typed=text, problem=several)
-            elif not self.loader.repository.group_exists(override.key_or_group):
+            elif not group:
                 values.append(override)
             elif problem := self._choice_problem(override):
                 yield Mistake(typed=text, problem=problem)
@@ -134,7 +143,7 @@ class Composer:
         try:
             config = self._compose([_line(o) for o in choices], RunMode.MULTIRUN)
         except Exception as error:  # a broken file among the chosen ones
-            yield _explained(error)
+            yield explained(error)
             return
         known = list(_keys(config)) + self._groups()
         for override in values:
@@ -150,7 +159,7 @@ class Composer:
         try:
             rest = self._compose(lines, RunMode.MULTIRUN)
         except Exception as error:
-            yield _explained(error)
+            yield explained(error)
             return
         yield from check(plain(rest))
 
@@ -178,6 +187,17 @@ class Composer:
                 return f"there is no {group} '{name}'.{near} Choose {listed(options)}."
         return None
 
+    def shadowed(self, config: DictConfig) -> list[str]:
+        """Chosen options of the user's own that stand in for built-in ones."""
+        built_in = Path(conf_dir())
+        said = []
+        for group, name in config.hydra.runtime.choices.items():
+            file = f"{group}/{name}.yaml"
+            own = [folder for folder in self.own_folders if (folder / file).is_file()]
+            if own and (built_in / file).is_file():
+                said.append(f"{group}={name} is your own, {own[0] / file}.")
+        return said
+
     def _swept_problems(self, overrides: Sequence[str]) -> bool:
         """Whether a swept option does not exist; composition alone cannot see it."""
         parsed = self.parser.parse_overrides(list(overrides))
@@ -196,11 +216,15 @@ class Composer:
         return options
 
     def _key_problem(self, override: Override, known: list[str]) -> str | None:
-        """Why a key cannot be set: nothing chosen has it."""
+        """Why a key cannot be set: nothing chosen has it, or it is a choice."""
         key = override.key_or_group
         if override.is_add() or override.is_force_add() or key.startswith("hydra."):
             return None
         if key in known:
+            choice = key.replace(".", "/")
+            grouped = self.loader.repository.group_exists(choice)
+            if grouped and not isinstance(override.value(), dict):
+                return f"is a choice; choose {listed(self.options(choice))}."
             return None
         group, _, rest = key.partition(".")
         name = rest.partition(".")[0]
@@ -257,7 +281,7 @@ def as_typed(mistakes: Sequence[Mistake], overrides: Sequence[str]) -> list[Mist
     ]
 
 
-def _explained(error: Exception) -> Mistake:
+def explained(error: Exception) -> Mistake:
     """One line about an error of Hydra, OmegaConf or YAML."""
     cause: BaseException | None = error
     while cause is not None:
@@ -271,4 +295,5 @@ def _explained(error: Exception) -> Mistake:
     text = " ".join(str(error).split()) or type(error).__name__
     if not isinstance(error, HydraException | OmegaConfBaseException):
         text = f"{text} ({type(error).__name__})"
-    return Mistake(typed="config", problem=text)
+    key = getattr(error, "full_key", None)
+    return Mistake(typed=str(key) if key else "config", problem=text)

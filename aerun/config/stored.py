@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
@@ -57,7 +58,7 @@ def resume_request(overrides: Sequence[str]) -> tuple[dict[str, Any], Path]:
     return config, directory
 
 
-def find_run(name: str | None) -> Path:
+def find_run(name: Any) -> Path:
     """The directory of a run: a path, or "last" for the newest under ``outputs``.
 
     Raises:
@@ -66,8 +67,9 @@ def find_run(name: str | None) -> Path:
     if name is None:
         problem = "is missing; write run=DIR, or run=last for the newest."
         raise BadRequest([Mistake(typed="run", problem=problem)])
+    name = str(name)
     path = Path("outputs/latest") if name == "last" else Path(name).expanduser()
-    if not path.is_dir():
+    if not name.strip() or not path.is_dir():
         problem = f"there is no folder {path}."
         raise BadRequest([Mistake(typed=f"run={name}", problem=problem)])
     path = path.resolve()
@@ -83,14 +85,26 @@ def stored_config(directory: Path) -> dict[str, Any]:
     Raises:
         RunDirectoryError: It is of a format that this version does not know.
     """
-    run = RunDirectory(directory)
-    if not (directory / "config.yaml").is_file():
-        return dict(run.read_yaml(".hydra/config.yaml"))
-    config = dict(run.read_yaml("config.yaml"))
+    resolved = (directory / "config.yaml").is_file()
+    name = "config.yaml" if resolved else ".hydra/config.yaml"
+    try:
+        config = RunDirectory(directory).read_yaml(name)
+    except yaml.YAMLError as error:
+        reason = " ".join(str(error).split())
+        raise RunDirectoryError(f"{directory / name} is damaged ({reason})") from None
+    groups = {"model", "dataset", "loss", "trainer"}
+    if not isinstance(config, dict):
+        raise RunDirectoryError(f"{directory / name} is damaged: it holds no config")
+    if not resolved:
+        return config
     if config.get("format") != FORMAT:
         raise RunDirectoryError(
             f"{directory}/config.yaml has format: {config.get('format')}; this version "
             f"of aerun knows format {FORMAT}"
+        )
+    if missing := sorted((groups | {"data"}) - config.keys()):
+        raise RunDirectoryError(
+            f"{directory / name} is damaged: it lacks {', '.join(missing)}"
         )
     return config
 
@@ -105,6 +119,9 @@ def _parsed(overrides: Sequence[str]) -> dict[str, Any]:
         except HydraException as error:
             mistakes.append(unreadable(text, error))
             continue
+        if override.is_sweep_override():
+            problem = "takes one value here."
+            mistakes.append(Mistake(typed=text, problem=problem))
         value = override.value()
         typed[override.key_or_group] = getattr(value, "text", value)
     if mistakes:

@@ -75,7 +75,10 @@ def describe(annotation: Any) -> str:
         return f"a list, each entry {describe(arguments[0])}"
     if annotation in (None, types.NoneType):
         return "null"
-    return _WORDS.get(annotation, getattr(annotation, "__name__", str(annotation)))
+    if annotation in _WORDS:
+        return _WORDS[annotation]
+    # A part is chosen by the name of its YAML file, which is its class's in lower case.
+    return getattr(annotation, "__name__", str(annotation)).lower()
 
 
 def _literals(annotation: Any) -> list[str]:

@@ -1,11 +1,12 @@
 """Arrays of the user's own: .npy and .npz files."""
 
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
 
-from aerun.data.splits import Arrays, Source
+from aerun.data.splits import Arrays, Source, non_finite
 from aerun.errors import DataError
 
 _KEY = "dataset.path"
@@ -38,8 +39,12 @@ def array(*, path: str) -> Source:
             "name the array of examples 'x' (and labels 'y')",
             key=_KEY,
         )
-    y = next((arrays[name] for name in _LABELS if name in arrays), None)
     x = _examples(arrays[name], path)
+    y = next((arrays[name] for name in _LABELS if name in arrays), None)
+    y_test = arrays.get("y_test")
+    # Both parts number their labels alike, also where one lacks a class.
+    labels = [part.ravel() for part in (y, y_test) if part is not None]
+    known = np.unique(np.concatenate(labels)) if labels else None
     test = None
     if "x_test" in arrays:
         x_test = _examples(arrays["x_test"], path)
@@ -49,14 +54,12 @@ def array(*, path: str) -> Source:
                 f"{name} of {list(x.shape[1:])}; make them the same",
                 key=_KEY,
             )
-        test = _pair(x_test, arrays.get("y_test"), path)
-    labels = None if y is None else np.unique(y)
-    train = _pair(x, y, path)
+        test = _pair(x_test, y_test, known, path)
     return Source(
-        train=train,
+        train=_pair(x, y, known, path),
         test=test,
         bounds=(0, 255) if x.dtype == np.uint8 else None,
-        classes=_class_names(labels),
+        classes=None if known is None else tuple(str(label) for label in known),
     )
 
 
@@ -67,12 +70,15 @@ def _read(path: Path) -> np.ndarray | dict[str, np.ndarray]:
             f"{path} does not exist; give the path of a .npy or .npz file", key=_KEY
         )
     try:
-        loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return loaded
-        with loaded:
-            return {name: loaded[name] for name in loaded.files}
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        with open(path, "rb") as file:
+            loaded = np.load(file, allow_pickle=False)
+            if isinstance(loaded, np.ndarray):
+                return loaded
+            with loaded:
+                return {name: np.asarray(loaded[name]) for name in loaded.files}
+    except (
+        ValueError, OSError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error
+    ) as error:  # fmt: skip
         raise DataError(
             f"{path} is no readable .npy or .npz file of numbers ({error})", key=_KEY
         ) from None
@@ -81,7 +87,7 @@ def _read(path: Path) -> np.ndarray | dict[str, np.ndarray]:
 def _examples(x: np.ndarray, path: str) -> np.ndarray:
     """Check an array of examples and bring images to [N, C, H, W]."""
     if x.dtype == bool:
-        x = x.astype(np.uint8)
+        x = x.astype(np.float32)
     if not np.issubdtype(x.dtype, np.number) or np.iscomplexobj(x):
         raise DataError(f"{path} holds {x.dtype}; numbers are needed", key=_KEY)
     if x.ndim not in (2, 3, 4) or 0 in x.shape:
@@ -90,14 +96,12 @@ def _examples(x: np.ndarray, path: str) -> np.ndarray:
             "or [N, H, W, C] images",
             key=_KEY,
         )
-    if np.issubdtype(x.dtype, np.floating) and not np.isfinite(x).all():
-        bad = ~np.isfinite(x)
-        first = [int(i) for i in np.argwhere(bad)[0]]
-        raise DataError(
-            f"{path} has {int(bad.sum())} values that are NaN or infinite, the first "
-            f"at {first}; replace or drop them",
-            key=_KEY,
-        )
+    if x.dtype != np.uint8:
+        # PyTorch cannot index unsigned types wider than 8 bits.
+        with np.errstate(over="ignore"):
+            x = x.astype(np.float32)
+        if problem := non_finite(x):
+            raise DataError(f"{path} has {problem}", key=_KEY)
     if x.ndim == 3:
         x = x[:, None]
     elif x.ndim == 4 and x.shape[-1] in (1, 3):
@@ -108,13 +112,14 @@ def _examples(x: np.ndarray, path: str) -> np.ndarray:
             "second",
             key=_KEY,
         )
-    # PyTorch cannot index unsigned types wider than 8 bits.
-    return x if x.dtype == np.uint8 else x.astype(np.float32)
+    return x
 
 
-def _pair(x: np.ndarray, y: np.ndarray | None, path: str) -> Arrays:
-    """Examples with labels as numbers 0, 1, ..."""
-    if y is None:
+def _pair(
+    x: np.ndarray, y: np.ndarray | None, known: np.ndarray | None, path: str
+) -> Arrays:
+    """Examples with labels as numbers 0, 1, ... in the order of the known ones."""
+    if y is None or known is None:
         return x, None
     if y.shape != (len(x),):
         raise DataError(
@@ -122,8 +127,4 @@ def _pair(x: np.ndarray, y: np.ndarray | None, path: str) -> Arrays:
             "give one label per example",
             key=_KEY,
         )
-    return x, np.unique(y, return_inverse=True)[1].astype(np.int64)
-
-
-def _class_names(labels: np.ndarray | None) -> tuple[str, ...] | None:
-    return None if labels is None else tuple(str(label) for label in labels)
+    return x, np.searchsorted(known, y).astype(np.int64)

@@ -77,7 +77,7 @@ def _download(folder: Path, absent: list[str]) -> None:
             for name in _FILES:
                 shutil.move(Path(scratch, "MNIST", "raw", name), folder / name)
     except (RuntimeError, OSError) as error:
-        reason = str(error).strip().splitlines()[-1]
+        reason = ([type(error).__name__, *str(error).strip().splitlines()])[-1]
         raise DataError(
             f"{folder} lacks {', '.join(absent)} and downloading failed ({reason}); "
             "put the files there, set dataset.root or $AERUN_DATA to the folder that "

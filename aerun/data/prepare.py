@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import numpy as np
 import torch
 
-from aerun.data.splits import Arrays, Source, Spec, Split
+from aerun.data.splits import Arrays, Source, Spec, Split, non_finite
 from aerun.errors import DataError
 from aerun.options import Count, Natural, Range
 
@@ -66,6 +66,9 @@ def prepare(source: Source, options: DatasetOptions) -> Data:
     Raises:
         DataError: A part would be empty, a class is unknown, values are not finite.
     """
+    for name, arrays in (("training", source.train), ("test", source.test)):
+        if arrays is not None and (problem := non_finite(arrays[0])):
+            raise DataError(f"the {name} examples have {problem}")
     parts = _split(source, options)
     stored = parts["train"][0]
     shift, scale = _fit_scale(stored, source, options.scale)
@@ -107,18 +110,13 @@ def _split(source: Source, options: DatasetOptions) -> dict[str, Arrays]:
     validation, train = _cut(train, number)
     parts = {"train": train, "validation": validation, "test": test}
     if options.exclude_classes:
-        parts = {
-            name: _exclude(part, options.exclude_classes)
-            for name, part in parts.items()
-        }
+        _check_excluded(source, options.exclude_classes)
+        parts = {n: _exclude(p, options.exclude_classes) for n, p in parts.items()}
     if options.limit is not None:
         parts["train"] = _take(parts["train"], slice(options.limit))
     for name, (x, _) in parts.items():
         if len(x) == 0:
-            raise DataError(
-                f"the {name} part is empty ({len(source.train[0])} examples in all); "
-                "lower dataset.validation or dataset.test, or give more examples"
-            )
+            raise _empty(name, len(source.train[0]), options)
     return {name: (np.ascontiguousarray(x), y) for name, (x, y) in parts.items()}
 
 
@@ -143,19 +141,34 @@ def _number(held: float, total: int, key: str) -> int:
     return number
 
 
+def _empty(part: str, total: int, options: DatasetOptions) -> DataError:
+    """Why a part has no example, and what to do."""
+    if options.exclude_classes:
+        problem = f"the {part} part is empty; exclude fewer classes"
+        return DataError(problem, key="dataset.exclude_classes")
+    if part == "validation" and options.validation == 0:
+        problem = "the best epoch is chosen on these; try dataset.validation=0.1"
+        return DataError(problem, key="dataset.validation")
+    return DataError(
+        f"the {part} part is empty: {total} examples are too few for three parts"
+    )
+
+
+def _check_excluded(source: Source, excluded: list[int]) -> None:
+    key = "dataset.exclude_classes"
+    labels = [part[1] for part in (source.train, source.test) if part is not None]
+    if any(part is None for part in labels):
+        raise DataError("there are no labels to exclude by; leave it out", key=key)
+    known = np.unique(np.concatenate([part for part in labels if part is not None]))
+    if unknown := sorted(set(excluded) - set(known.tolist())):
+        raise DataError(
+            f"no label {unknown[0]}; the labels are {known[0]} to {known[-1]}", key=key
+        )
+
+
 def _exclude(arrays: Arrays, excluded: list[int]) -> Arrays:
     labels = arrays[1]
-    if labels is None:
-        raise DataError(
-            "there are no labels to exclude by; leave it out",
-            key="dataset.exclude_classes",
-        )
-    known = sorted(set(np.unique(labels).tolist()))
-    if unknown := sorted(set(excluded) - set(known)):
-        raise DataError(
-            f"no label {unknown[0]}; the labels are {known[0]} to {known[-1]}",
-            key="dataset.exclude_classes",
-        )
+    assert labels is not None, "the check refuses to exclude without labels"
     return _take(arrays, ~np.isin(labels, excluded))
 
 

@@ -58,6 +58,16 @@ class Spec:
         return frozenset({UNIT_TARGET, UNIT_DATA}) if within else frozenset()
 
 
+def non_finite(x: np.ndarray) -> str:
+    """How many values are NaN or infinite, and where the first is; "" for none."""
+    bad = ~np.isfinite(x)
+    if not bad.any():
+        return ""
+    first = [int(i) for i in np.argwhere(bad)[0]]
+    number = int(bad.sum())
+    return f"{number} values that are NaN or infinite, the first at {first}; drop them"
+
+
 class Split:
     """Examples of one part (train, validation, test), kept as stored."""
 

@@ -55,8 +55,9 @@ class Sweeper(HydraSweeper):
             parser.parse_overrides(arguments), self.max_batch_size
         )
         self._check([job for batch in batches for job in batch])
-        typed = any(a.startswith("hydra.sweep.dir=") for a in self._hydra_overrides())
-        folder = claim(Path(str(self.config.hydra.sweep.dir)), exact=typed)
+        overrides = [str(override) for override in self.config.hydra.overrides.hydra]
+        exact = any(o.startswith("hydra.sweep.dir=") for o in overrides)
+        folder = claim(Path(str(self.config.hydra.sweep.dir)), exact=exact)
         with open_dict(self.config):
             self.config.hydra.sweep.dir = str(folder)
         OmegaConf.save(self.config, folder / "multirun.yaml")
@@ -74,19 +75,23 @@ class Sweeper(HydraSweeper):
         _raise_failures(returns, [job for batch in batches for job in batch])
         return returns
 
-    def _hydra_overrides(self) -> list[str]:
-        return [str(override) for override in self.config.hydra.overrides.hydra]
-
     def _check(self, jobs: Sequence[Sequence[str]]) -> None:
-        """Refuse the whole sweep if one job has a mistake."""
-        from aerun.config.check import check
-        from aerun.config.compose import plain
+        """Refuse the whole sweep if one job has a mistake, also in its data."""
+        from aerun.config.approve import approve, output_dir
+        from aerun.config.check import check_output
 
-        loader = self.hydra_context.config_loader
+        output = output_dir(self.config, "hydra.sweep.dir")
         mistakes: list[Mistake] = []
         for job in jobs:
-            config = loader.load_sweep_config(self.config, list(job))
-            mistakes += check(plain(config))
+            config = self.hydra_context.config_loader.load_sweep_config(
+                self.config, list(job)
+            )
+            try:
+                approve(
+                    config, also=lambda: check_output(output, key="hydra.sweep.dir")
+                )
+            except BadRequest as error:
+                mistakes += error.mistakes
         if mistakes:
             raise BadRequest(mistakes)
 

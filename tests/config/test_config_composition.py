@@ -149,21 +149,37 @@ def write_own_loss(folder: Path, target: str) -> Path:
     return folder
 
 
-def test_options_of_the_users_own_win(
+def test_options_of_the_users_own_win(here: Path) -> None:
+    """An option in --config-dir wins over the built-in one of its name."""
+    mine = write_own_loss(here / "mine", "mine.loss")
+    for request in ([], ["loss=mse"], ["loss=fresh"]):
+        asked = composed(*request, config_dir=mine)
+        assert asked["loss"]["_target_"] == "mine.loss"
+    other = composed("loss=l1", config_dir=mine)
+    assert other["loss"]["_target_"] == "aerun.losses.l1"
+
+
+def test_permanent_folders_win_in_their_order(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """--config-dir wins over $AERUN_CONFIG_PATH, its first folder over its second."""
+    """In $AERUN_CONFIG_PATH the first folder wins, as in $PATH."""
     first = write_own_loss(here / "first", "first.loss")
     second = write_own_loss(here / "second", "second.loss")
-    third = write_own_loss(here / "third", "third.loss")
-    for request in ("loss=mse", "loss=fresh"):
-        asked = composed(request, config_dir=third)
-        assert asked["loss"]["_target_"] == "third.loss"
+    monkeypatch.setenv("AERUN_CONFIG_PATH", str(second))
+    assert composed("loss=mse")["loss"]["_target_"] == "second.loss"
     monkeypatch.setenv("AERUN_CONFIG_PATH", f"{first}:{second}")
-    assert composed()["loss"]["_target_"] == "first.loss"
-    assert composed("loss=fresh")["loss"]["_target_"] == "first.loss"
-    assert composed(config_dir=third)["loss"]["_target_"] == "third.loss"
-    assert composed("loss=l1")["loss"]["_target_"] == "aerun.losses.l1"
+    assert composed("loss=mse")["loss"]["_target_"] == "first.loss"
+
+
+def test_config_dir_wins_over_permanent_folders(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is typed wins over what is set."""
+    permanent = write_own_loss(here / "permanent", "permanent.loss")
+    typed = write_own_loss(here / "typed", "typed.loss")
+    monkeypatch.setenv("AERUN_CONFIG_PATH", str(permanent))
+    found = composed("loss=mse", config_dir=typed)
+    assert found["loss"]["_target_"] == "typed.loss"
 
 
 def test_it_is_said_when_an_option_of_the_users_own_wins(

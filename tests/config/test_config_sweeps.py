@@ -32,13 +32,11 @@ Accepted = Callable[..., list[dict[str, Any]]]
     ],
     ids=lambda value: " ".join(value) if "=" in value[0] else "",
 )
-@pytest.mark.parametrize("place", ["front", "back"])
 def test_one_bad_value_refuses_the_whole_sweep(
-    refused: Refused, arguments: list[str], said: list[str], place: str
+    refused: Refused, arguments: list[str], said: list[str]
 ) -> None:
     """A mistake in any job, the last too, is found before anything starts."""
-    line = ["-m", *arguments] if place == "front" else [*arguments, "--multirun"]
-    message = refused(*line)
+    message = refused(*arguments, "--multirun")
     assert [part for part in said if part not in message] == [], message
 
 

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from conftest import make
+from making import make
 from sklearn.decomposition import PCA
 
 from aerun.data.plane import axes

@@ -5,7 +5,7 @@ import itertools
 
 import pytest
 import torch
-from conftest import make
+from making import make
 
 from aerun.evaluation.splits import evaluate, knob_tensors
 from aerun.training.events import EpochEnded, PictureDue, StepEnded

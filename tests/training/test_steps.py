@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from conftest import make
+from making import make
 
 from aerun.training.optimizers import SGD, Adam
 from aerun.training.step import Step

@@ -1,0 +1,30 @@
+"""Configs composed as the command does it, and what they build."""
+
+from pathlib import Path
+from typing import Any
+
+from aerun.build import Built, build, load_data, resolve
+from aerun.config.check import check
+from aerun.config.compose import Composer, plain
+
+CONF = Path(__file__).parents[1] / "conf"
+
+
+def options(group: str) -> list[str]:
+    """The options of a group, read from conf/."""
+    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+
+
+def compose(*overrides: str) -> dict[str, Any]:
+    """A composed and checked config."""
+    config = plain(Composer().compose(["trainer.threads=1", *overrides]))
+    assert check(config) == []
+    return config
+
+
+def make(*overrides: str) -> tuple[dict[str, Any], Built]:
+    """A resolved config and everything built from it."""
+    config = compose(*overrides)
+    data = load_data(config)
+    config = resolve(config, data.spec)
+    return config, build(config, data)
