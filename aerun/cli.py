@@ -269,7 +269,13 @@ def _hydra_answers(flags: list[str], overrides: list[str]) -> int:
         composer.compose(overrides)
     GlobalHydra.instance().clear()
     sys.argv[1:] = [*flags, *overrides]
-    hydra.main(config_path=conf_dir(), config_name="config", version_base="1.3")(job)()
+    answer = hydra.main(
+        config_path=conf_dir(), config_name="config", version_base="1.3"
+    )
+    try:
+        answer(job)()
+    except SystemExit as done:  # after --help Hydra leaves the process
+        return int(done.code or 0)
     return 0
 
 
