@@ -265,7 +265,7 @@ def _hydra_answers(flags: list[str], overrides: list[str]) -> int:
     from aerun.config.compose import Composer, conf_dir
 
     composer = Composer(_config_dir(flags))
-    if not {"--shell-completion", "-sc"} & {flag.split("=")[0] for flag in flags}:
+    if {"--cfg", "-c", "--info", "-i"} & {flag.split("=")[0] for flag in flags}:
         composer.compose(overrides)
     GlobalHydra.instance().clear()
     sys.argv[1:] = [*flags, *overrides]

@@ -14,6 +14,7 @@ from aerun.evaluation.units import PosteriorUnits
 from aerun.rundir import RunDirectory
 
 _SHOWN = 10  # test examples in every picture of reconstructions
+_SHOWN_IN_SPACE = 200  # points of two or three dimensions share one picture
 _SAMPLES = 64
 _POINTS = 5000  # codes in a latent map at most
 _SEED = 0  # of pictures' own noise: the same pictures whatever the run's seed
@@ -26,7 +27,9 @@ class Pictures:
         """Draw from the objects of a run into its directory."""
         self.built, self.directory = built, directory
         self.spec = built.data.spec
-        self.examples = built.data.test.gather(slice(_SHOWN))
+        in_space = self.spec.shape in ((2,), (3,))
+        number = _SHOWN_IN_SPACE if in_space else _SHOWN
+        self.examples = built.data.test.gather(slice(number))
 
     @torch.no_grad()
     def reconstructions(self, name: str | None = None) -> None:

@@ -3,7 +3,7 @@
 import logging
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -67,10 +67,11 @@ class Recorder:
                         case EpochEnded():
                             self._epoch_ended(event, bar)
                         case PictureDue():
-                            with self.averaged():
+                            with self._off_the_clock(), self.averaged():
                                 self.pictures.reconstructions(event.name)
                         case StateDue():
-                            self.save()
+                            with self._off_the_clock():
+                                self.save()
                     if stop():
                         self.save()
                         return False
@@ -109,7 +110,7 @@ class Recorder:
         return True
 
     @contextmanager
-    def averaged(self) -> Any:
+    def averaged(self) -> Iterator[None]:
         """Within, the objective holds the averaged weights, where there are any."""
         averages = self.training.averages
         if averages is None:
@@ -124,7 +125,7 @@ class Recorder:
             _assign(parameters, own)
 
     @contextmanager
-    def final_weights(self) -> Any:
+    def final_weights(self) -> Iterator[None]:
         """Within, the objective holds the weights that the run is judged by.
 
         Those of the best epoch, or the last where that is asked for or none is best;
@@ -141,6 +142,13 @@ class Recorder:
                 yield
             finally:
                 load_weights(self.objective, own)
+
+    @contextmanager
+    def _off_the_clock(self) -> Iterator[None]:
+        """Within, time does not count as the epoch's."""
+        began = time.perf_counter()
+        yield
+        self._clock += time.perf_counter() - began
 
     # -- one epoch -------------------------------------------------------------------
 
