@@ -148,7 +148,8 @@ def run(overrides: Sequence[str] = ()) -> Run:
         BadRequest: The request has mistakes; nothing was started.
         AerunError: The run failed or was interrupted.
     """
-    from aerun.cli import request, split_flags
+    from aerun.argv import split_flags
+    from aerun.cli import request
     from aerun.config.mistakes import BadRequest, Mistake
     from aerun.logs import set_up_console
 

@@ -7,15 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from aerun.argv import HYDRA_FLAGS, config_dir_of, split_flags, value_of
+
 if TYPE_CHECKING:
     from omegaconf import DictConfig
-
-_VALUE_FLAGS = ("--config-dir", "-cd", "--cfg", "-c", "--package", "-p", "--info", "-i",
-                "--shell-completion", "-sc")  # fmt: skip
-_PLAIN_FLAGS = ("--multirun", "-m", "--run", "-r", "--resolve", "--help", "-h",
-                "--hydra-help")  # fmt: skip
-_HYDRA_FLAGS = ("--help", "-h", "--hydra-help", "--cfg", "-c", "--info", "-i",
-                "--shell-completion", "-sc")  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,6 +22,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     try:
         return _dispatch(arguments)
+    except BrokenPipeError:  # of what is only printed: aerun --help | head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except KeyboardInterrupt:
         print("aerun: interrupted; continue with: aerun task=resume run=last",
               file=sys.stderr)  # fmt: skip
@@ -45,13 +43,15 @@ def _dispatch(arguments: list[str]) -> int:
     set_up_console()
     try:
         flags, overrides = split_flags(arguments)
-        if any(flag.split("=")[0] in _HYDRA_FLAGS for flag in flags):
+        if any(flag.split("=")[0] in HYDRA_FLAGS for flag in flags):
             return _hydra_answers(flags, overrides)
         multirun = "-m" in flags or "--multirun" in flags
-        request(overrides, multirun=multirun, config_dir=_config_dir(flags))
+        request(overrides, multirun=multirun, config_dir=config_dir_of(flags))
     except AerunError as error:
         print(f"aerun: {error}", file=sys.stderr)
         return error.exit_code
+    except BrokenPipeError:
+        raise
     except Exception as error:
         _print_bug(error)
         return 1
@@ -77,46 +77,6 @@ def _print_bug(error: Exception) -> None:
     print("".join(lines), end="", file=sys.stderr)
 
 
-def split_flags(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Flags and overrides, wherever each stands (Hydra 1.3 wants flags in front).
-
-    Raises:
-        BadRequest: A flag is unknown, or lacks its value.
-    """
-    flags, overrides, unknown = [], [], []
-    rest = iter(arguments)
-    for argument in rest:
-        name, equals, _ = argument.partition("=")
-        if not argument.startswith("-"):
-            overrides.append(expand_home(argument))
-        elif argument in _PLAIN_FLAGS or (name in _VALUE_FLAGS and equals):
-            flags.append(argument)
-        elif argument in _VALUE_FLAGS and (value := next(rest, None)) is not None:
-            flags += [argument, value]
-        else:
-            unknown.append(argument)
-    if unknown:
-        from aerun.config.mistakes import BadRequest, Mistake, did_you_mean
-
-        known = [*_VALUE_FLAGS, *_PLAIN_FLAGS]
-        problems = {
-            flag: "needs a value."
-            if flag in _VALUE_FLAGS
-            else f"no such flag.{did_you_mean(flag, [k for k in known if len(k) > 3])}"
-            for flag in unknown
-        }
-        raise BadRequest([Mistake(typed=f, problem=p) for f, p in problems.items()])
-    return flags, overrides
-
-
-def expand_home(override: str) -> str:
-    """``key=~/x`` with the home folder, which the shell leaves alone there."""
-    key, equals, value = override.partition("=")
-    if equals and value.startswith("~/"):
-        return f"{key}={os.path.expanduser(value)}"
-    return override
-
-
 def request(
     overrides: Sequence[str], *, multirun: bool = False, config_dir: str | None = None
 ) -> Any:
@@ -135,7 +95,7 @@ def request(
     """
     if os.getcwd() not in sys.path:  # a console script lacks it: users' own classes
         sys.path.append(os.getcwd())
-    task = _value_of("task", overrides)
+    task = value_of("task", overrides)
     if task == "resume":
         return _resume(overrides)
     from aerun.config.compose import Composer, as_typed
@@ -245,6 +205,9 @@ def point_latest_to(directory: Path) -> None:
 
 
 def _sweep(composer: Any, overrides: Sequence[str]) -> None:
+    from aerun.sweeps.plugins import register
+
+    register()
     composer.hydra.multirun(
         config_name="config",
         task_function=job,
@@ -264,7 +227,7 @@ def _hydra_answers(flags: list[str], overrides: list[str]) -> int:
 
     from aerun.config.compose import Composer, conf_dir
 
-    composer = Composer(_config_dir(flags))
+    composer = Composer(config_dir_of(flags))
     if {"--cfg", "-c", "--info", "-i"} & {flag.split("=")[0] for flag in flags}:
         composer.compose(overrides)
     GlobalHydra.instance().clear()
@@ -277,19 +240,6 @@ def _hydra_answers(flags: list[str], overrides: list[str]) -> int:
     except SystemExit as done:  # after --help Hydra leaves the process
         return int(done.code or 0)
     return 0
-
-
-def _config_dir(flags: Sequence[str]) -> str | None:
-    for flag, following in zip(flags, [*flags[1:], None], strict=False):
-        name, equals, value = flag.partition("=")
-        if name in ("--config-dir", "-cd"):
-            return value if equals else following
-    return None
-
-
-def _value_of(key: str, overrides: Sequence[str]) -> str | None:
-    values = [o.partition("=")[2] for o in overrides if o.startswith(f"{key}=")]
-    return values[-1] if values else None
 
 
 def console() -> int:

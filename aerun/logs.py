@@ -18,7 +18,11 @@ class _Console(logging.Handler):
         from tqdm import tqdm
 
         stream = sys.stderr if record.levelno >= logging.WARNING else sys.stdout
-        tqdm.write(self.format(record), file=stream)
+        try:
+            tqdm.write(self.format(record), file=stream)
+        except BrokenPipeError:
+            # Whoever read along has left; a run goes on, and its log file has it all.
+            logging.getLogger("aerun").removeHandler(self)
 
 
 def set_up_console(level: int = logging.INFO) -> None:

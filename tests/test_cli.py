@@ -13,7 +13,8 @@ import pytest
 import yaml
 
 from aerun import __version__
-from aerun.cli import expand_home, main, split_flags
+from aerun.argv import expand_home, split_flags
+from aerun.cli import main
 from aerun.errors import Interrupted, RunFailed
 from aerun.tasks import train
 

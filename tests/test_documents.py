@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import aerun
-from aerun.cli import main, split_flags
+from aerun.argv import split_flags
+from aerun.cli import main
 from aerun.config.check import check
 from aerun.config.compose import Composer, plain
 

@@ -46,9 +46,6 @@ class Composer:
         Raises:
             BadRequest: The folder does not exist.
         """
-        from aerun.sweeps.plugins import register
-
-        register()
         own = [
             d for d in os.environ.get("AERUN_CONFIG_PATH", "").split(os.pathsep) if d
         ]

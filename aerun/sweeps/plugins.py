@@ -1,14 +1,13 @@
-"""Registers aerun's sweeper with Hydra, without a hydra_plugins folder."""
+"""Lets Hydra use aerun's own sweeper, without a hydra_plugins folder."""
 
 from functools import lru_cache
 
-from hydra.core.config_store import ConfigStore
 from hydra.core.plugins import Plugins
 
 
 @lru_cache
 def register() -> None:
-    """Make ``hydra/sweeper: aerun`` known; once per process."""
+    """Make Hydra trust ``conf/hydra/sweeper/aerun.yaml``; once per process."""
     plugins = Plugins.instance()
     # The scan above re-executes Hydra's own plug-in modules, so a sweeper that uses
     # them must be imported after it.
@@ -20,9 +19,3 @@ def register() -> None:
             lambda name: name.startswith("aerun.") or trusted(name)
         )
     plugins.register(Sweeper)
-    ConfigStore.instance().store(
-        group="hydra/sweeper",
-        name="aerun",
-        node={"_target_": "aerun.sweeps.sweeper.Sweeper", "max_batch_size": None},
-        provider="aerun",
-    )

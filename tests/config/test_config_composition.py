@@ -20,7 +20,8 @@ CONF = Path(conf_dir())
 
 def all_options() -> Iterator[tuple[str, str]]:
     """Every (group, option) that conf/ holds."""
-    for file in sorted(CONF.rglob("*.yaml")):
+    own = (p for p in CONF.rglob("*.yaml") if "hydra" not in p.parts)
+    for file in sorted(own):
         *folders, name = file.relative_to(CONF).with_suffix("").parts
         if folders[:1] == ["experiment"]:
             yield "experiment", "/".join([*folders[1:], name])
