@@ -26,8 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
-        print("aerun: interrupted; continue with: aerun task=resume run=last",
-              file=sys.stderr)  # fmt: skip
+        print("aerun: interrupted", file=sys.stderr)
         return 130
 
 
@@ -37,7 +36,7 @@ def _dispatch(arguments: list[str]) -> int:
 
         print(f"aerun {__version__}")
         return 0
-    from aerun.errors import AerunError
+    from aerun.errors import AerunError, Interrupted
     from aerun.logs import set_up_console
 
     set_up_console()
@@ -47,7 +46,7 @@ def _dispatch(arguments: list[str]) -> int:
             return _hydra_answers(flags, overrides)
         multirun = "-m" in flags or "--multirun" in flags
         request(overrides, multirun=multirun, config_dir=config_dir_of(flags))
-    except AerunError as error:
+    except (AerunError, Interrupted) as error:
         print(f"aerun: {error}", file=sys.stderr)
         return error.exit_code
     except BrokenPipeError:
@@ -181,15 +180,27 @@ def job(config: "DictConfig") -> float | None:
 def recorded(directory: Path) -> Iterator[None]:
     """Within, lines and a failure's traceback go to the run's log; it is the latest."""
     import logging
+    import signal
 
+    from aerun.errors import Interrupted
     from aerun.logs import log_file
 
+    log = logging.getLogger("aerun")
     point_latest_to(directory)
     with log_file(directory / "aerun.log"):
         try:
             yield
-        except BaseException as error:
-            logging.getLogger("aerun").debug("%s", error, exc_info=True)
+        except (KeyboardInterrupt, Interrupted) as stop:
+            text = f"Interrupted. Continue with: aerun task=resume run={directory}"
+            told = (
+                stop
+                if isinstance(stop, Interrupted)
+                else (Interrupted(signal.SIGINT, text))
+            )
+            log.debug("%s", told)
+            raise told from None
+        except Exception as error:
+            log.debug("%s", error, exc_info=True)
             raise
 
 

@@ -38,8 +38,8 @@ class SweepFailed(AerunError):
     """Some jobs of a sweep failed; the others are complete."""
 
 
-class Interrupted(AerunError):
-    """A run was stopped by a signal, after its state was saved."""
+class Interrupted(BaseException):
+    """A run was stopped by a signal; like KeyboardInterrupt it ends a sweep too."""
 
     def __init__(self, signum: int, message: str) -> None:
         """Hold the signal and what to tell the user."""

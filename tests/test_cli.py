@@ -239,7 +239,9 @@ def test_a_failure_has_its_exit_code(
     printed = capsys.readouterr().err
     assert said in printed
     assert "Traceback" not in printed
-    assert "Traceback" in (tmp_path / "run" / "aerun.log").read_text()
+    log = (tmp_path / "run" / "aerun.log").read_text()
+    assert ("Traceback" in log) == isinstance(error, RunFailed)
+    assert printed.removeprefix("aerun: ").strip() in log
 
 
 @pytest.mark.parametrize(

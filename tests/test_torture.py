@@ -112,6 +112,20 @@ def test_a_signal_stops_at_the_next_step_with_the_state_saved(tmp_path, signum, 
     assert summary["status"] == "completed"
 
 
+def test_an_interrupted_sweep_starts_no_further_job(tmp_path):
+    """Ctrl-C ends the running job and the sweep with exit code 130."""
+    process = _start("-m", "seed=0,1,2", *REQUEST, cwd=tmp_path)
+    while not list(tmp_path.glob("outputs/sweeps/*/*/0/metrics.csv")):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    (sweep,) = tmp_path.glob("outputs/sweeps/*/*")
+    assert [p.name for p in sweep.iterdir() if p.is_dir()] == ["0"]
+    summary = json.loads((sweep / "0/summary.json").read_text())
+    assert summary["status"] == "interrupted"
+
+
 def test_two_processes_cannot_train_one_directory(tmp_path):
     """The second is refused with exit code 2 while the first goes on."""
     directory = tmp_path / "run"

@@ -79,4 +79,4 @@ def linear_decoder(model: Any, size: int, like: torch.Tensor) -> np.ndarray | No
     # Affine exactly when three times the code moves the output three times as far.
     if not torch.allclose(doubled, 3 * columns, rtol=1e-3, atol=1e-5):
         return None
-    return columns.T.double().cpu().numpy()
+    return columns.T.cpu().double().numpy()

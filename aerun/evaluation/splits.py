@@ -59,9 +59,9 @@ def evaluate(
         statistics = {name for name, term in terms.items() if term.dim() == 0}
         for name, term in terms.items():
             if name not in statistics:
-                sums[name] = sums.get(name, 0.0) + float(term.double().sum())
+                sums[name] = sums.get(name, 0.0) + _exact_sum(term)
         recon = objective.model(x).recon if dry.requests else out.recon
-        squared += float((recon - x).double().square().sum())
+        squared += _exact_sum((recon - x).square().flatten(1).mean(1)) * x[0].numel()
         elements += x.numel()
         if statistics:
             passes.append(_codes_only(out))
@@ -74,6 +74,11 @@ def evaluate(
     order = ["reconstruction", *objective.regularizers]
     ordered = {name: means[name] for name in order}
     return Evaluation(terms=ordered, mse=squared / elements)
+
+
+def _exact_sum(values: Tensor) -> float:
+    """The sum of [B] in double precision, which not every device has."""
+    return float(values.cpu().double().sum())
 
 
 def knob_tensors(

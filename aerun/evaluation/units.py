@@ -76,11 +76,11 @@ def posterior_units(model: Any, split: Split) -> PosteriorUnits | None:
         out = model(split.gather(slice(start, start + _BATCH)))
         if out.posterior is None:
             return None
-        kls.append(kl_per_dimension(out).double())
-        means.append(out.posterior.mean.double())
+        kls.append(kl_per_dimension(out).cpu().double())
+        means.append(out.posterior.mean.cpu().double())
     return PosteriorUnits(
-        kl=torch.cat(kls).mean(0).cpu().numpy(),
-        mean_variance=torch.cat(means).var(0, correction=0).cpu().numpy(),
+        kl=torch.cat(kls).mean(0).numpy(),
+        mean_variance=torch.cat(means).var(0, correction=0).numpy(),
     )
 
 

@@ -17,7 +17,13 @@ from aerun.evaluation.splits import evaluate, knob_tensors
 from aerun.rundir import RunDirectory
 from aerun.tasks.pictures import Pictures
 from aerun.training.events import EpochEnded, PictureDue, StateDue, StepEnded
-from aerun.training.state import capture, load_weights, restore, weights_of
+from aerun.training.state import (
+    capture,
+    load_weights,
+    restore,
+    weights_of,
+    with_prefix,
+)
 
 log = logging.getLogger("aerun")
 
@@ -84,6 +90,8 @@ class Recorder:
     def save(self) -> None:
         """Write everything that continuing needs; the state last of all."""
         tensors, values = capture(self.training)
+        for name, tensor in (self.best_weights or {}).items():
+            tensors[f"best/{name}"] = tensor
         values["best"] = asdict(self.best)
         values["rows"], values["timings"] = self.rows, self.timings
         self._save_best()
@@ -104,8 +112,7 @@ class Recorder:
         restore(self.training, tensors, values)
         self.best = Best(**values["best"])
         self.rows, self.timings = values["rows"], values["timings"]
-        if self.best.epoch is not None:
-            self.best_weights = self.directory.load_weights("best")
+        self.best_weights = with_prefix("best/", tensors) or None
         self._write_tables()
         return True
 

@@ -261,7 +261,7 @@ class Training:
         if not self._pending:
             return
         rows = self.position.rows
-        values = torch.stack(self._pending).double().tolist()
+        values = torch.stack(self._pending).cpu().double().tolist()
         first = len(rows) - len(values)
         for i, row in enumerate(values):
             rows[first + i].extend(row)

@@ -37,6 +37,15 @@ def load_weights(module: torch.nn.Module, weights: Tensors) -> None:
         tensor.copy_(weights[name])
 
 
+def with_prefix(prefix: str, tensors: Tensors) -> Tensors:
+    """Those tensors whose name starts so, without it."""
+    return {
+        name.removeprefix(prefix): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(prefix)
+    }
+
+
 def capture(training: Training) -> tuple[Tensors, Values]:
     """The state between two steps.
 
@@ -67,13 +76,7 @@ def restore(training: Training, tensors: Tensors, values: Values) -> None:
     """
     position = Position(**values["position"])
     training.advance_to(position)
-    prefix = "weights/"
-    weights = {
-        name.removeprefix(prefix): tensor
-        for name, tensor in tensors.items()
-        if name.startswith(prefix)
-    }
-    load_weights(training.phase.objective, weights)
+    load_weights(training.phase.objective, with_prefix("weights/", tensors))
     try:
         for i, average in enumerate(training.averages or []):
             average.copy_(tensors[f"average/{i}"])

@@ -20,7 +20,7 @@ CONF = Path(conf_dir())
 
 def all_options() -> Iterator[tuple[str, str]]:
     """Every (group, option) that conf/ holds."""
-    own = (p for p in CONF.rglob("*.yaml") if "hydra" not in p.parts)
+    own = (p for p in CONF.rglob("*.yaml") if p.relative_to(CONF).parts[0] != "hydra")
     for file in sorted(own):
         *folders, name = file.relative_to(CONF).with_suffix("").parts
         if folders[:1] == ["experiment"]:
