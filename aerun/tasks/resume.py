@@ -37,7 +37,8 @@ def resume(config: Mapping[str, Any], directory: Path) -> dict[str, Any]:
             f"the data changed since this run began (hash {data.spec.fingerprint}, "
             f"then {known}); start a new run, with init_from={directory} if you like"
         )
-    before = run.read_yaml("config.yaml")
+    begun = (directory / "config.yaml").is_file()
+    before = run.read_yaml("config.yaml") if begun else config
     config = resolve(config, data.spec)
     with run.lock(), threads(config["trainer"]["threads"]):
         built = build(config, data)
@@ -49,14 +50,19 @@ def resume(config: Mapping[str, Any], directory: Path) -> dict[str, Any]:
             log.info("Continuing %s after step %d.", directory, step)
         else:
             log.info("%s saved no state; starting from its beginning.", directory)
-        _say_replanned(before, config)
+        if _moved_end(before, config):
+            recorder.training.position.stopped = False
         run.write_yaml("config.yaml", config)
         return fit(config, recorder)
 
 
-def _say_replanned(before: Mapping[str, Any], config: Mapping[str, Any]) -> None:
-    """Schedules are laid over the whole training: a longer one moves them."""
-    for key in ("epochs", "max_steps"):
+def _moved_end(before: Mapping[str, Any], config: Mapping[str, Any]) -> bool:
+    """Whether the training ends elsewhere now; schedules are laid over all of it."""
+    moved = False
+    for key in ("epochs", "max_steps", "patience"):
         old, new = before["trainer"][key], config["trainer"][key]
         if old != new:
-            log.info("trainer.%s: %s, was %s; schedules are re-planned.", key, new, old)
+            moved = True
+            planned = "" if key == "patience" else "; schedules are re-planned"
+            log.info("trainer.%s: %s, was %s%s.", key, new, old, planned)
+    return moved

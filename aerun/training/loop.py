@@ -42,6 +42,8 @@ class Position:
     """Optimizer steps over all phases."""
     phase_step: int = 0
     """Optimizer steps of this phase."""
+    stopped: bool = False
+    """Whether this phase was ended early."""
     lr: float = 0.0
     """The learning rate of the last step."""
     rows: list[list[float]] = field(default_factory=list)
@@ -76,7 +78,6 @@ class Training:
         self.generator = torch.Generator(device=device).manual_seed(seed)
         self.position = Position()
         self._phases = phases()
-        self._stopped = False
         self._pending: list[Tensor] = []
         self._saved_at = time.monotonic()
         self._enter(next(self._phases))
@@ -97,7 +98,7 @@ class Training:
 
     def stop_phase(self) -> None:
         """End the running phase after this event, as early stopping does."""
-        self._stopped = True
+        self.position.stopped = True
 
     def advance_to(self, position: Position) -> None:
         """Enter the phase of a saved position and stand where it stood."""
@@ -133,7 +134,7 @@ class Training:
 
     def _enter(self, phase: Phase) -> None:
         """Set up the steps of a phase, with fresh optimizers."""
-        self.phase, self._stopped = phase, False
+        self.phase = phase
         autocast = torch.bfloat16 if self.options.precision == "bfloat16" else None
         self.steps = [
             Step(
@@ -250,7 +251,8 @@ class Training:
 
     def _done(self) -> bool:
         epochs = self.phase.epochs
-        return self._stopped or self.position.epoch >= epochs or self._out_of_steps()
+        position = self.position
+        return position.stopped or position.epoch >= epochs or self._out_of_steps()
 
     def flush(self) -> None:
         """Fetch the losses of the last steps.

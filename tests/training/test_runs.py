@@ -130,6 +130,19 @@ def test_patience_stops_when_validation_no_longer_improves(recorder):
     assert len(run.rows) == run.best.epoch + 3 < 50
 
 
+def test_a_run_that_stopped_early_stays_stopped_when_resumed(recorder):
+    """Continuing it trains nothing more, as after a kill while drawing."""
+    request = ("trainer.epochs=50", "trainer.patience=2", "trainer.lr=1.0",
+               "trainer.preview_every=0")  # fmt: skip
+    run = recorder(*request)
+    run.run(lambda: False)
+    again = recorder(*request)
+    again.resume()
+    again.run(lambda: False)
+    assert again.rows == run.rows
+    assert again.training.position == run.training.position
+
+
 def test_best_is_chosen_only_once_the_schedules_have_ended(recorder):
     """Epochs under a growing weight are not compared; later ones at its final value."""
     run = recorder("model=vae", "regularizer.kl.weight={start: 0, end: 3, steps: 60}")
