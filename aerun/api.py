@@ -146,7 +146,8 @@ def run(overrides: Sequence[str] = ()) -> Run:
 
     Raises:
         BadRequest: The request has mistakes; nothing was started.
-        AerunError: The run failed or was interrupted.
+        AerunError: The run failed.
+        Interrupted: A signal stopped it, as KeyboardInterrupt would.
     """
     from aerun.argv import split_flags
     from aerun.cli import request

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from aerun.data import Data, DatasetOptions, Spec, prepare
 from aerun.objective import Objective
@@ -25,6 +25,7 @@ from aerun.options import is_knob, option_types
 from aerun.schedules import Knobs, Schedule
 from aerun.training.loop import Training
 from aerun.training.phases import TrainerOptions
+from aerun.training.state import load_weights
 
 Config = Mapping[str, Any]
 
@@ -135,6 +136,7 @@ def build_model(config: Config, shape: tuple[int, ...]) -> nn.Module:
 def build_objective(config: Config, shape: tuple[int, ...]) -> Objective:
     """The objective for examples of ``shape``, its weights drawn from ``seed``."""
     corruption = config["corruption"]
+    bfloat16 = config["trainer"]["precision"] == "bfloat16"
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config["seed"])
         model = make(config["model"], {"shape": shape})
@@ -146,6 +148,7 @@ def build_objective(config: Config, shape: tuple[int, ...]) -> Objective:
                 name: make(node) for name, node in config["regularizer"].items()
             },
             corruption=None if corruption["_target_"] is None else make(corruption),
+            autocast=torch.bfloat16 if bfloat16 else None,
         )
 
 
@@ -198,16 +201,27 @@ class Built:
     training: Training
 
 
-def build(config: Config, data: Data) -> Built:
-    """Build a run of a resolved config (see ``resolve``) on its data."""
+def build(
+    config: Config, data: Data, *, start: dict[str, Tensor] | None = None
+) -> Built:
+    """Build a run of a resolved config (see ``resolve``) on its data.
+
+    Args:
+        config: Automatic choices are made.
+        data: As loaded.
+        start: Weights to start from instead of drawn ones.
+    """
     device, dtype = torch.device(config["device"]), dtype_of(config)
     objective = build_objective(config, data.spec.shape).to(device, dtype)
+    if start is not None:
+        load_weights(objective, start)
     knobs, options = build_knobs(config, objective), trainer_options(config)
     data = data.to(device, dtype)
     trainer = locate(config["trainer"]["_target_"])
     training = Training(
         lambda: trainer(objective, data.train, options),
         options,
+        root=objective,
         knobs=knobs,
         seed=config["seed"],
         device=device,

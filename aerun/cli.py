@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 
+_noted: list[int] = []
+"""Signals that arrived outside a training."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Carry out a command line; its exit code.
 
@@ -52,6 +56,8 @@ def _dispatch(arguments: list[str]) -> int:
     except BrokenPipeError:
         raise
     except Exception as error:
+        if _noted:  # Ctrl-C in the middle of an import comes out as anything
+            raise KeyboardInterrupt from error
         _print_bug(error)
         return 1
     return 0
@@ -100,6 +106,7 @@ def request(
     from aerun.config.compose import Composer, as_typed
     from aerun.config.mistakes import BadRequest
 
+    overrides = [_pinned(override) for override in overrides]
     composer = Composer(config_dir)
     config = composer.compose(overrides, multirun=multirun)
     for line in composer.shadowed(config):
@@ -108,6 +115,14 @@ def request(
         return _sweep(composer, overrides) if multirun else _run(composer, config)
     except BadRequest as error:
         raise BadRequest(as_typed(error.mistakes, overrides)) from None
+
+
+def _pinned(override: str) -> str:
+    """``init_from=last`` as a path, before this run becomes the last one."""
+    latest = Path("outputs/latest")
+    if override == "init_from=last" and latest.exists():
+        return f"init_from='{latest.resolve()}'"
+    return override
 
 
 def _run(composer: Any, config: "DictConfig") -> Path:
@@ -178,20 +193,21 @@ def job(config: "DictConfig") -> float | None:
 
 @contextmanager
 def recorded(directory: Path) -> Iterator[None]:
-    """Within, lines and a failure's traceback go to the run's log; it is the latest."""
+    """Within, the run is locked and the latest, and its log has every line."""
     import logging
     import signal
 
     from aerun.errors import Interrupted
     from aerun.logs import log_file
+    from aerun.rundir import RunDirectory, resume_command
 
     log = logging.getLogger("aerun")
-    point_latest_to(directory)
-    with log_file(directory / "aerun.log"):
+    with RunDirectory(directory).lock(), log_file(directory / "aerun.log"):
+        point_latest_to(directory)
         try:
             yield
         except (KeyboardInterrupt, Interrupted) as stop:
-            text = f"Interrupted. Continue with: aerun task=resume run={directory}"
+            text = f"Interrupted. Continue with: {resume_command(directory)}"
             told = (
                 stop
                 if isinstance(stop, Interrupted)
@@ -256,7 +272,13 @@ def _hydra_answers(flags: list[str], overrides: list[str]) -> int:
 def console() -> int:
     """The ``aerun`` script: ``main``, and no interruption while Python shuts down."""
     import signal
+    from types import FrameType
 
+    def note(signum: int, frame: FrameType | None) -> None:
+        _noted.append(signum)
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, note)
     code = main()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     return code

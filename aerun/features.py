@@ -24,6 +24,7 @@ class Feature:
 POSTERIOR = Feature(
     "a code with a distribution", "choose model/bottleneck=gaussian or model=vae"
 )
+RAW = Feature("a model that gives its raw outputs (logits)", "choose loss=mse")
 UNIT_TARGET = Feature(
     "targets in [0, 1]", "choose dataset.scale=unit, or loss=mse", of_data=True
 )

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from aerun.features import UNIT_TARGET, declares
+from aerun.features import RAW, UNIT_TARGET, declares
 from aerun.models.outputs import Outputs
 from aerun.options import PositiveKnob
 
@@ -35,7 +35,7 @@ def l1(out: Outputs, model: nn.Module) -> Tensor:
     return out.error.abs()
 
 
-@declares(needs=frozenset({UNIT_TARGET}))
+@declares(needs=frozenset({UNIT_TARGET, RAW}))
 def bernoulli(out: Outputs, model: nn.Module) -> Tensor:
     """Negative log-likelihood of a Bernoulli per element, from logits.
 

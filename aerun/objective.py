@@ -55,6 +55,7 @@ class Objective(nn.Module):
         reduction: Reduction,
         regularizers: Mapping[str, Callable[..., Tensor]],
         corruption: Callable[..., Tensor] | None = None,
+        autocast: torch.dtype | None = None,
     ) -> None:
         """Join the parts.
 
@@ -64,8 +65,11 @@ class Objective(nn.Module):
             reduction: Whether an example's loss is summed or averaged over elements.
             regularizers: By name, (out, model, *, knobs) -> [B] or [].
             corruption: (x, draws, *, knobs) -> x~, or None.
+            autocast: Type of the model's arithmetic in training, where it is not that
+                of the weights; losses and terms keep full precision.
         """
         super().__init__()
+        self.autocast = autocast
         self.model = model
         self.loss = Part(loss, "loss")
         self.reduction = reduction
@@ -102,6 +106,14 @@ class Objective(nn.Module):
             return x
         return self.corruption(x, draws, knobs=knobs)
 
+    def _pass(self, x: Tensor, draws: Draws | DryDraws) -> Outputs:
+        if self.autocast is None or not self.training:
+            outputs: Outputs = self.model(x, draws)
+            return outputs
+        with torch.autocast(x.device.type, dtype=self.autocast):
+            outputs = self.model(x, draws)
+        return outputs.to(x.dtype)
+
     def terms(
         self, x: Tensor, knobs: Mapping[str, Tensor], draws: Draws | DryDraws
     ) -> tuple[dict[str, Tensor], Outputs]:
@@ -116,7 +128,7 @@ class Objective(nn.Module):
             ``reconstruction`` [B] and each regularizer ([B] or []), and the pass.
         """
         seen = self.corrupt(x, knobs, draws)
-        out = replace(self.model(seen, draws), target=x)
+        out = replace(self._pass(seen, draws), target=x)
         errors = self.loss(out, self.model, knobs=knobs, draws=draws).flatten(1)
         reduced = errors.sum(1) if self.reduction == "sum" else errors.mean(1)
         terms = {"reconstruction": reduced}
@@ -152,7 +164,7 @@ class Objective(nn.Module):
         if update != "model":
             with torch.no_grad():
                 out = replace(
-                    self.model(self.corrupt(x, knobs, draws), draws), target=x
+                    self._pass(self.corrupt(x, knobs, draws), draws), target=x
                 )
             opponent_loss = self._opponent_losses[update]
             return {"loss": opponent_loss(out, self.model, knobs=knobs, draws=draws)}

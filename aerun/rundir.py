@@ -9,6 +9,7 @@ import fcntl
 import io
 import json
 import os
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,11 @@ from aerun.errors import RunDirectoryError
 
 _STATE = "checkpoints/last.state"
 _BEFORE = "checkpoints/previous.state"
+
+
+def resume_command(path: Path) -> str:
+    """What to type to continue the run in a directory."""
+    return f"aerun task=resume run={shlex.quote(str(path))}"
 
 
 def claim(path: Path, *, exact: bool) -> Path:
@@ -54,7 +60,7 @@ def claim(path: Path, *, exact: bool) -> Path:
                     return candidate
                 raise RunDirectoryError(
                     f"{candidate} is not empty; choose another directory, or continue "
-                    f"its run with: aerun task=resume run={candidate}"
+                    f"its run with: {resume_command(candidate)}"
                 ) from None
             number += 1
             candidate = path.with_name(f"{path.name}_{number}")
@@ -179,6 +185,10 @@ class RunDirectory:
             os.link(last, beside)
             os.replace(beside, before)
         self.write(_STATE, content, durable=True)
+
+    def has_state(self) -> bool:
+        """Whether a state was ever saved."""
+        return any((self.path / name).is_file() for name in (_STATE, _BEFORE))
 
     def load_state(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
         """The newest state that can be read, or None where none was written.

@@ -168,6 +168,7 @@ def test_an_opponent_gets_an_update_of_its_own():
     training = Training(
         lambda: default(objective, built.data.train, options),
         options,
+        root=objective,
         knobs=Knobs({"regularizer.chase.weight": 0.1}),
         seed=0,
         device=torch.device("cpu"),

@@ -76,7 +76,7 @@ def check(config: Mapping[str, Any]) -> list[Mistake]:
                 mistakes += _check_node(node, key, everywhere, RegularizerOptions)
         elif group != "corruption" or config[group].get("_target_") is not None:
             mistakes += _check_node(config[group], group, everywhere, hosts.get(group))
-    mistakes += _check_device(config.get("device"))
+    mistakes += _check_device(config.get("device"), config["trainer"].get("precision"))
     if config.get("run") is not None:
         problem = "only tasks on a run that exists take it, such as task=resume."
         mistakes.append(Mistake(typed=f"run={config['run']}", problem=problem))
@@ -193,7 +193,7 @@ def _check_options(
             )
 
 
-def _check_device(device: Any) -> Iterator[Mistake]:
+def _check_device(device: Any, precision: Any) -> Iterator[Mistake]:
     """A device that is asked for by name must be there; nothing falls back silently."""
     import torch
 
@@ -202,6 +202,8 @@ def _check_device(device: Any) -> Iterator[Mistake]:
         problem = "must be auto, cpu, cuda, cuda:N or mps."
     elif device == "mps" and not torch.backends.mps.is_available():
         problem = "there is no Apple GPU here; use device=cpu or device=auto."
+    elif device == "mps" and precision == "float64":
+        problem = "an Apple GPU has no double precision; use device=cpu."
     elif str(device).startswith("cuda") and not torch.cuda.is_available():
         problem = "there is no CUDA GPU here; use device=cpu or device=auto."
     elif match[2] is not None and int(match[2]) >= torch.cuda.device_count():

@@ -7,6 +7,8 @@ from typing import Any
 import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from aerun.build import FORMAT
 from aerun.config.compose import unreadable
@@ -88,8 +90,10 @@ def stored_config(directory: Path) -> dict[str, Any]:
     resolved = (directory / "config.yaml").is_file()
     name = "config.yaml" if resolved else ".hydra/config.yaml"
     try:
-        config = RunDirectory(directory).read_yaml(name)
-    except yaml.YAMLError as error:
+        config: Any = RunDirectory(directory).read_yaml(name)
+        if not resolved and isinstance(config, dict):
+            config = OmegaConf.to_container(OmegaConf.create(config), resolve=True)
+    except (yaml.YAMLError, OmegaConfBaseException) as error:
         reason = " ".join(str(error).split())
         raise RunDirectoryError(f"{directory / name} is damaged ({reason})") from None
     groups = {"model", "dataset", "loss", "trainer"}
@@ -114,6 +118,10 @@ def _parsed(overrides: Sequence[str]) -> dict[str, Any]:
     typed: dict[str, Any] = {}
     mistakes = []
     for text in overrides:
+        if text.startswith("run="):  # a path as it is, whatever Hydra's grammar says
+            path = text.removeprefix("run=").strip("'\"")
+            typed["run"] = None if path == "null" else path
+            continue
         try:
             override = parser.parse_override(text)
         except HydraException as error:

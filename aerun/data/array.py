@@ -97,10 +97,13 @@ def _examples(x: np.ndarray, path: str) -> np.ndarray:
             key=_KEY,
         )
     if x.dtype != np.uint8:
-        # PyTorch cannot index unsigned types wider than 8 bits.
+        # Kept as precise as they came: scaling may take a large mean away. PyTorch
+        # cannot index unsigned types wider than 8 bits.
+        small = x.dtype.itemsize <= (4 if x.dtype.kind == "f" else 2)
+        x = x.astype(np.float32 if small else np.float64)
         with np.errstate(over="ignore"):
-            x = x.astype(np.float32)
-        if problem := non_finite(x):
+            problem = non_finite(x.astype(np.float32))
+        if problem:
             raise DataError(f"{path} has {problem}", key=_KEY)
     if x.ndim == 3:
         x = x[:, None]

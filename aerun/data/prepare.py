@@ -31,7 +31,8 @@ class DatasetOptions:
     exclude_classes: list[Natural]
     """Labels whose examples are left out everywhere."""
     scale: Scale
-    """unit: to [0, 1]; standard: mean 0 and variance 1; none: as stored."""
+    """unit: the possible or found range to [0, 1]; standard: the training part to mean
+    0 and variance 1; none: as stored. Columns of vectors each by themselves."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,7 +59,8 @@ def prepare(source: Source, options: DatasetOptions) -> Data:
 
     Args:
         source: Arrays as stored.
-        options: How; scaling is fitted to the training part only.
+        options: How; mean and variance are those of the training part, a range that
+            the source does not know is that of ``source.train``.
 
     Returns:
         Three parts and their spec.
@@ -82,11 +84,12 @@ def prepare(source: Source, options: DatasetOptions) -> Data:
         )
         for name, (x, y) in parts.items()
     }
-    low, high = _scaled_bounds(stored, source, shift, scale)
+    everything = [x for x, _ in parts.values()]
+    low, high = ((b - shift) / scale for b in _bounds(source, everything))
     spec = Spec(
         shape=stored.shape[1:],
-        low=low,
-        high=high,
+        low=float(low.min()),
+        high=float(high.max()),
         shift=shift.tolist(),
         scale=scale.tolist(),
         classes=source.classes,
@@ -102,8 +105,12 @@ def _split(source: Source, options: DatasetOptions) -> dict[str, Arrays]:
     train = _take(source.train, generator.permutation(len(source.train[0])))
     if source.test is None:
         number = _number(options.test, len(train[0]), "dataset.test")
+        if options.test == 0:
+            raise DataError(
+                "the final figures are measured on these; try dataset.test=0.2",
+                key="dataset.test",
+            )
         test, train = _cut(train, number)
-        test = test if number else train
     else:
         test = source.test
     number = _number(options.validation, len(train[0]), "dataset.validation")
@@ -172,38 +179,38 @@ def _exclude(arrays: Arrays, excluded: list[int]) -> Arrays:
     return _take(arrays, ~np.isin(labels, excluded))
 
 
+def _axes(ndim: int) -> int | tuple[int, ...]:
+    """Columns of a table have units of their own, pixels share theirs."""
+    return tuple(range(ndim)) if ndim > 2 else 0
+
+
+def _bounds(source: Source, arrays: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Smallest and largest value, possible or found: [1], or [D] of vectors."""
+    if source.bounds is not None:
+        low, high = source.bounds
+        return np.asarray([low], dtype=np.float64), np.asarray([high], dtype=np.float64)
+    axes = _axes(arrays[0].ndim)
+    low = np.min([x.min(axis=axes) for x in arrays], axis=0)
+    high = np.max([x.max(axis=axes) for x in arrays], axis=0)
+    return np.atleast_1d(low.astype(np.float64)), np.atleast_1d(high.astype(np.float64))
+
+
 def _fit_scale(
     stored: np.ndarray, source: Source, scale: Scale
 ) -> tuple[np.ndarray, np.ndarray]:
     """Shift and scale in stored units: one value for images, one per column."""
-    # Columns of a table have units of their own, pixels share theirs.
-    axes = tuple(range(stored.ndim)) if stored.ndim > 2 else 0
+    axes = _axes(stored.ndim)
     if scale == "none":
         return np.zeros(1), np.ones(1)
     if scale == "standard":
         shift = np.atleast_1d(stored.mean(axis=axes, dtype=np.float64))
         width = np.atleast_1d(stored.std(axis=axes, dtype=np.float64))
-    elif source.bounds is not None:
-        shift = np.asarray([source.bounds[0]], dtype=np.float64)
-        width = np.asarray([source.bounds[1]], dtype=np.float64) - shift
     else:
-        shift = np.atleast_1d(stored.min(axis=axes).astype(np.float64))
-        width = np.atleast_1d(stored.max(axis=axes).astype(np.float64)) - shift
+        # Of the whole file, so that what is held out of it lies in [0, 1] too; never
+        # of a test set of its own.
+        shift, high = _bounds(source, [source.train[0]])
+        width = high - shift
     return shift, np.where(width > 0, width, 1.0)
-
-
-def _scaled_bounds(
-    stored: np.ndarray, source: Source, shift: np.ndarray, scale: np.ndarray
-) -> tuple[float, float]:
-    if source.bounds is not None:
-        low, high = (np.asarray(bound, dtype=np.float64) for bound in source.bounds)
-    else:
-        axes = tuple(range(stored.ndim)) if stored.ndim > 2 else 0
-        low, high = stored.min(axis=axes), stored.max(axis=axes)
-    return (
-        float(((low - shift) / scale).min()),
-        float(((high - shift) / scale).max()),
-    )
 
 
 def _fingerprint(parts: dict[str, Arrays]) -> str:

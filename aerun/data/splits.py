@@ -35,9 +35,9 @@ class Spec:
     shape: tuple[int, ...]
     """Of one example: [C, H, W] or [D]."""
     low: float
-    """Smallest scaled value of the training part."""
+    """Smallest scaled value, over all parts."""
     high: float
-    """Largest scaled value of the training part."""
+    """Largest scaled value, over all parts."""
     shift: list[float]
     """scaled = (stored - shift) / scale; one value, or one per column."""
     scale: list[float]
@@ -83,8 +83,10 @@ class Split:
         """Hold stored examples [N, *shape] and how to scale them when gathered."""
         self.stored, self.labels = stored, labels
         self.shift, self.scale, self.dtype = shift, scale, dtype
-        self._shift = shift.to(stored.device, dtype)
-        self._factor = (1 / scale.double()).to(stored.device, dtype)
+        # Double stays double until it is scaled, so that a large mean costs nothing.
+        self._working = torch.float64 if stored.dtype == torch.float64 else dtype
+        self._shift = shift.to(self._working).to(stored.device)
+        self._factor = (1 / scale.double()).to(self._working).to(stored.device)
         self._centred = bool((shift != 0).any())
 
     def __len__(self) -> int:
@@ -93,13 +95,18 @@ class Split:
 
     def gather(self, indices: Tensor | slice) -> Tensor:
         """Scaled examples [B, *shape] at ``indices`` [B], on the split's device."""
-        x = self.stored[indices].to(self.dtype)
+        x = self.stored[indices].to(self._working)
         if self._centred:
             x = x - self._shift
-        return x * self._factor
+        return (x * self._factor).to(self.dtype)
 
     def to(self, device: torch.device, dtype: torch.dtype) -> "Split":
         """The same examples on a device, scaled into ``dtype``."""
+        if device.type == "mps" and self.stored.dtype == torch.float64:
+            # That device has no double precision: scale here, once.
+            zero, one = torch.zeros_like(self.shift), torch.ones_like(self.scale)
+            scaled = self.gather(slice(None)).to(device)
+            return Split(scaled, self.labels, shift=zero, scale=one, dtype=dtype)
         return Split(
             self.stored.to(device),
             self.labels,

@@ -32,15 +32,17 @@ def pca(train: np.ndarray, test: np.ndarray, size: int) -> Principal | None:
         size: Size of the code, k.
 
     Returns:
-        None when k is not smaller than D, or there are fewer examples than k.
+        None when k is not smaller than D, or there are too few examples.
     """
-    if size >= train.shape[1] or size > len(train):
+    if size >= train.shape[1] or size > len(train) or len(train) < 2:
         return None
     from sklearn.decomposition import PCA
 
-    model = PCA(size, svd_solver="covariance_eigh").fit(train)
-    restored = model.inverse_transform(model.transform(test))
-    mse = float(np.square(restored - test, dtype=np.float64).mean())
+    # In single precision the covariance of data far from zero would be noise.
+    centre = train.mean(axis=0, dtype=np.float64).astype(train.dtype)
+    model = PCA(size, svd_solver="covariance_eigh").fit(train - centre)
+    restored = model.inverse_transform(model.transform(test - centre))
+    mse = float(np.square(restored - (test - centre), dtype=np.float64).mean())
     return Principal(components=model.components_, mse=mse)
 
 

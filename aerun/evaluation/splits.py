@@ -51,6 +51,7 @@ def evaluate(
     probe = split.gather(slice(2))
     dry = DryDraws(probe)
     objective.terms(probe, knobs, dry)
+    disturbed = bool(dry.requests) or objective.corruption is not None
     for start in range(0, len(split), _BATCH):
         x = split.gather(slice(start, start + _BATCH))
         requests = [(kind, (len(x), *shape[1:])) for kind, shape in dry.requests]
@@ -60,7 +61,7 @@ def evaluate(
         for name, term in terms.items():
             if name not in statistics:
                 sums[name] = sums.get(name, 0.0) + _exact_sum(term)
-        recon = objective.model(x).recon if dry.requests else out.recon
+        recon = objective.model(x).recon if disturbed else out.recon
         squared += _exact_sum((recon - x).square().flatten(1).mean(1)) * x[0].numel()
         elements += x.numel()
         if statistics:

@@ -6,7 +6,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from aerun.draws import Draws
-from aerun.features import UNIT_DATA, Feature, declares
+from aerun.features import RAW, UNIT_DATA, Feature, declares
 from aerun.models.activations import Activation, activation_module
 from aerun.models.outputs import Outputs
 
@@ -16,7 +16,7 @@ def _needs(options: Mapping[str, Any]) -> frozenset[Feature]:
     return frozenset({UNIT_DATA}) if sigmoid else frozenset()
 
 
-@declares(needs=_needs)
+@declares(needs=_needs, provides=frozenset({RAW}))
 class Autoencoder(nn.Module):
     """Any encoder, any bottleneck, any decoder."""
 

@@ -1,7 +1,9 @@
 """What one forward pass of an autoencoder hands on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
+import torch
 from torch import Tensor
 
 
@@ -31,6 +33,20 @@ class Outputs:
     """The distribution over codes, of bottlenecks that have one."""
     target: Tensor | None = None
     """[B, *shape]: the clean input; set by the objective."""
+
+    def to(self, dtype: torch.dtype) -> "Outputs":
+        """The same pass in another floating-point type."""
+        changes: dict[str, Any] = {
+            field.name: value.to(dtype)
+            for field in fields(self)
+            if isinstance(value := getattr(self, field.name), Tensor)
+        }
+        if self.posterior is not None:
+            changes["posterior"] = Posterior(
+                mean=self.posterior.mean.to(dtype),
+                log_variance=self.posterior.log_variance.to(dtype),
+            )
+        return replace(self, **changes)
 
     @property
     def error(self) -> Tensor:

@@ -47,7 +47,12 @@ class Line:
     """Finite, [P], in the unit of the quantity."""
 
 
-def loss_curves(rows: list[dict[str, float | int | None]], *, title: str) -> bytes:
+def loss_curves(
+    rows: list[dict[str, float | int | None]],
+    *,
+    title: str,
+    best_epoch: int | None = None,
+) -> bytes:
     """Show one panel per logged quantity, training and validation together.
 
     Args:
@@ -55,6 +60,8 @@ def loss_curves(rows: list[dict[str, float | int | None]], *, title: str) -> byt
             ``val/<name>``, ``<term>_weight``, ``lr``. Where a value is missing, None
             or not finite, the line runs on to the next one.
         title: Text above the panels.
+        best_epoch: The epoch to mark, or None. Under a schedule it is not the one of
+            lowest validation loss, so it is not guessed from the rows.
 
     Returns:
         A PNG file. Panels: loss, reconstruction (unless it is the loss), terms, mean
@@ -69,7 +76,7 @@ def loss_curves(rows: list[dict[str, float | int | None]], *, title: str) -> byt
             f"rows ({len(rows)} of them) hold no finite train/..., val/... or lr "
             "value; call after the first epoch is logged"
         )
-    best = _best_epoch(rows)
+    best = None if best_epoch is None else float(best_epoch)
     columns = min(len(panels), 3 if len(panels) != 4 else 2)
     lines = -(-len(panels) // columns)
     figure, grid = new_panels(
@@ -154,12 +161,6 @@ def _same(first: list[Line], second: list[Line]) -> bool:
         and np.allclose(one.values, two.values, rtol=1e-6, atol=0.0)
         for one, two in zip(first, second, strict=True)
     )
-
-
-def _best_epoch(rows: Sequence[Row]) -> float | None:
-    """Find the first epoch of lowest validation loss; None if never measured."""
-    line = _read_line(rows, "val/loss", "validation")
-    return float(line.epochs[np.argmin(line.values)]) if line.values.size else None
 
 
 def _best_style() -> dict[str, Any]:

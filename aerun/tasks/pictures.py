@@ -57,12 +57,14 @@ class Pictures:
         title = f"Test examples and their reconstructions, {when}"
         self.directory.write(path, self._show(rows, title))
 
-    def loss_curves(self, rows: Sequence[dict[str, Any]]) -> None:
+    def loss_curves(
+        self, rows: Sequence[dict[str, Any]], best_epoch: int | None
+    ) -> None:
         """Train and validation, one panel per term."""
         from aerun.reporting.curves import loss_curves
 
         if rows:
-            png = loss_curves(list(rows), title="Training")
+            png = loss_curves(list(rows), title="Training", best_epoch=best_epoch)
             self.directory.write("loss_curves.png", png)
 
     def latent(self) -> None:
@@ -149,7 +151,8 @@ class Pictures:
     def _range(self) -> tuple[float, float]:
         """Black and white, in the units of the data."""
         scale, shift = self.spec.scale[0], self.spec.shift[0]
-        return self.spec.low * scale + shift, self.spec.high * scale + shift
+        low, high = self.spec.low * scale + shift, self.spec.high * scale + shift
+        return low, high if high > low else low + 1.0
 
     def _generator(self) -> torch.Generator:
         return torch.Generator(device=self.examples.device).manual_seed(_SEED)

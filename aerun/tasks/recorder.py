@@ -1,6 +1,7 @@
 """The consumer of the loop's events: validates, writes, draws, decides when to stop."""
 
 import logging
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -17,6 +18,7 @@ from aerun.evaluation.splits import evaluate, knob_tensors
 from aerun.rundir import RunDirectory
 from aerun.tasks.pictures import Pictures
 from aerun.training.events import EpochEnded, PictureDue, StateDue, StepEnded
+from aerun.training.loop import NonFiniteError
 from aerun.training.state import (
     capture,
     load_weights,
@@ -81,7 +83,7 @@ class Recorder:
                     if stop():
                         self.save()
                         return False
-            except ArithmeticError:
+            except Exception:
                 self._save_best()
                 raise
         self.save()
@@ -195,6 +197,12 @@ class Recorder:
             split = self.built.data.validation
             knobs = knob_tensors(self.built.knobs, event.knobs, split.gather(slice(1)))
             found = evaluate(self.objective, split, knobs, seed=self.config["seed"])
+        for name, value in found.terms.items():
+            if not math.isfinite(value):
+                raise NonFiniteError(
+                    f"val/{name} became {value} after epoch {event.epoch} (step "
+                    f"{event.step}); lower trainer.lr or set trainer.grad_clip"
+                )
         row["val/loss"] = self.objective.total(found.terms, event.knobs)
         row |= {f"val/{name}": value for name, value in found.terms.items()}
         row["val/mse"] = found.mse

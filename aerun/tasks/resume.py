@@ -8,8 +8,9 @@ from typing import Any
 from aerun.build import build, load_data, resolve
 from aerun.errors import DataError
 from aerun.rundir import RunDirectory
+from aerun.tasks.interruption import stop_signals
 from aerun.tasks.recorder import Recorder
-from aerun.tasks.train import fit, start_from, threads
+from aerun.tasks.train import fit, starting_weights, threads
 
 log = logging.getLogger("aerun")
 
@@ -40,10 +41,10 @@ def resume(config: Mapping[str, Any], directory: Path) -> dict[str, Any]:
     begun = (directory / "config.yaml").is_file()
     before = run.read_yaml("config.yaml") if begun else config
     config = resolve(config, data.spec)
-    with run.lock(), threads(config["trainer"]["threads"]):
-        built = build(config, data)
-        if config["init_from"] is not None:
-            start_from(built, config["init_from"])
+    with stop_signals() as wish, threads(config["trainer"]["threads"]):
+        # Only a run that saved no state still needs the weights it was to start from.
+        start = None if run.has_state() else starting_weights(config)
+        built = build(config, data, start=start)
         recorder = Recorder(config, built, run)
         if recorder.resume():
             step = recorder.training.position.step
@@ -53,7 +54,7 @@ def resume(config: Mapping[str, Any], directory: Path) -> dict[str, Any]:
         if _moved_end(before, config):
             recorder.training.position.stopped = False
         run.write_yaml("config.yaml", config)
-        return fit(config, recorder)
+        return fit(config, recorder, wish)
 
 
 def _moved_end(before: Mapping[str, Any], config: Mapping[str, Any]) -> bool:

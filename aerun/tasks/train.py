@@ -1,20 +1,21 @@
 """task=train: fit a model and leave a complete run directory."""
 
 import logging
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from aerun.build import Built, build, load_data, resolve
 from aerun.errors import Interrupted, RunFailed
-from aerun.rundir import RunDirectory
-from aerun.tasks.interruption import stop_signals
+from aerun.rundir import RunDirectory, resume_command
+from aerun.tasks.interruption import Wish, stop_signals
 from aerun.tasks.recorder import Recorder
 from aerun.tasks.summary import final_figures, identity
+from aerun.training.loop import NonFiniteError
 
 log = logging.getLogger("aerun")
 
@@ -36,52 +37,60 @@ def train(config: Mapping[str, Any], directory: Path) -> dict[str, Any]:
     data = load_data(config)
     config = resolve(config, data.spec)
     run = RunDirectory(directory)
-    with run.lock(), threads(config["trainer"]["threads"]):
+    with stop_signals() as wish, threads(config["trainer"]["threads"]):
         run.write_yaml("config.yaml", config)
-        built = build(config, data)
-        if config["init_from"] is not None:
-            start_from(built, config["init_from"])
+        built = build(config, data, start=starting_weights(config))
         recorder = Recorder(config, built, run)
         _announce(config, built, directory)
-        return fit(config, recorder)
+        return fit(config, recorder, wish)
 
 
-def fit(config: Mapping[str, Any], recorder: Recorder) -> dict[str, Any]:
+def fit(config: Mapping[str, Any], recorder: Recorder, wish: Wish) -> dict[str, Any]:
     """Train to the end, then evaluate and draw; also what a resumed run does."""
-    directory = recorder.directory
+    path = recorder.directory.path
     try:
-        with stop_signals() as wish:
-            began = time.perf_counter()
-            finished = recorder.run(lambda: wish.signum is not None)
-            trained = time.perf_counter() - began
-    except ArithmeticError as error:
+        finished = recorder.run(lambda: wish.signum is not None)
+        summary = finish(config, recorder, wish) if finished else None
+    except Exception as error:
         _write_summary(config, recorder, status="failed", reason=str(error))
-        where = f"the last good weights are in {directory.path / 'checkpoints'}"
+        if not isinstance(error, NonFiniteError):
+            raise  # a bug, perhaps in a user's own part: shown with its frames
+        where = f"the last good weights are in {path / 'checkpoints'}"
         raise RunFailed(f"{error}. Training stopped; {where}.") from error
-    if not finished:
+    if summary is None:
         _write_summary(config, recorder, status="interrupted")
         assert wish.signum is not None
         raise Interrupted(
             wish.signum,
             f"Interrupted at step {recorder.training.position.step}; everything is "
-            f"saved. Continue with: aerun task=resume run={directory.path}",
+            f"saved. Continue with: {resume_command(path)}",
         )
-    log.debug("trained for %.1f s", trained)
-    return finish(config, recorder)
+    return summary
 
 
-def finish(config: Mapping[str, Any], recorder: Recorder) -> dict[str, Any]:
-    """Evaluate the best weights on the test split, draw, and write the summary."""
-    pictures = recorder.pictures
+def finish(
+    config: Mapping[str, Any], recorder: Recorder, wish: Wish
+) -> dict[str, Any] | None:
+    """Evaluate the final weights on the test split, draw, and write the summary.
+
+    Returns:
+        The summary, or None when a signal asked to stop before it was written.
+    """
+    pictures, best = recorder.pictures, recorder.best.epoch
     with recorder.final_weights():
         metrics, health, posterior = final_figures(recorder.built, seed=config["seed"])
-        pictures.reconstructions()
-        pictures.latent()
-        pictures.filters()
-        pictures.samples()
-        pictures.posterior(posterior)
-    pictures.loss_curves(recorder.rows)
-    if recorder.best.epoch is None:
+        for draw in (
+            pictures.reconstructions,
+            pictures.latent,
+            pictures.filters,
+            pictures.samples,
+            lambda: pictures.posterior(posterior),
+            lambda: pictures.loss_curves(recorder.rows, best),
+        ):
+            if wish.signum is not None:
+                return None
+            draw()
+    if best is None:
         health.append(
             "No epoch came after the end of the last schedule, so the last weights "
             "were evaluated; train longer or shorten the schedule."
@@ -95,12 +104,10 @@ def finish(config: Mapping[str, Any], recorder: Recorder) -> dict[str, Any]:
     return summary
 
 
-def start_from(built: Built, source: str) -> None:
-    """Load another run's best weights into a fresh model."""
-    from aerun.training.state import load_weights
-
-    weights = RunDirectory(source).load_weights("best")
-    load_weights(built.objective, weights)
+def starting_weights(config: Mapping[str, Any]) -> dict[str, Tensor] | None:
+    """The best weights of the run that ``init_from`` names, or None."""
+    source = config["init_from"]
+    return None if source is None else RunDirectory(source).load_weights("best")
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from aerun.objective import Objective
 from aerun.options import seconds
 from aerun.schedules import Knobs
 from aerun.training.events import (
@@ -58,6 +59,7 @@ class Training:
         phases: Callable[[], Iterator[Phase]],
         options: TrainerOptions,
         *,
+        root: Objective,
         knobs: Knobs,
         seed: int,
         device: torch.device,
@@ -68,12 +70,13 @@ class Training:
         Args:
             phases: The trainer, bound to its objective and data.
             options: Shared options; automatic choices are made.
+            root: The objective of the whole run; a phase may have one of its own.
             knobs: Numbers and schedules of all parts.
             seed: Seeds the generator of order and noise.
             device: Where batches and noise are made.
             dtype: Type of parameters, batches and noise.
         """
-        self.options, self.knobs = options, knobs
+        self.options, self.root, self.knobs = options, root, knobs
         self.device, self.dtype = device, dtype
         self.generator = torch.Generator(device=device).manual_seed(seed)
         self.position = Position()
@@ -135,14 +138,12 @@ class Training:
     def _enter(self, phase: Phase) -> None:
         """Set up the steps of a phase, with fresh optimizers."""
         self.phase = phase
-        autocast = torch.bfloat16 if self.options.precision == "bfloat16" else None
         self.steps = [
             Step(
                 phase.objective,
                 update,
                 grad_clip=self.options.grad_clip,
                 compile=self.options.compile is True,
-                autocast=autocast,
             )
             for update in phase.updates
         ]
@@ -151,6 +152,7 @@ class Training:
         self.averages = None if decay is None else [p.detach().clone() for p in weights]
         self.columns = [column for step in self.steps for column in step.columns]
         self.order_state = self.generator.get_state()
+        self._last_finite: list[float] | None = None
 
     def _run_phase(self) -> Iterator[Event]:
         position, size = self.position, self.options.batch_size
@@ -202,6 +204,7 @@ class Training:
         yield StepEnded(step=self.position.step)
         every = self.options.preview_every
         if every and self.position.step % every == 0:
+            self.flush()
             yield PictureDue(name=f"step_{self.position.step:06d}")
             self.phase.objective.train()
         if isinstance(self.options.checkpoint_every, str):
@@ -240,7 +243,7 @@ class Training:
         self._saved_at = time.monotonic()
 
     def _picture_due(self) -> bool:
-        if self.options.preview_every == 0:
+        if self.options.preview_every is not None:
             return False
         every = max(self.phase.epochs // _PICTURES, 1)
         return self.position.epoch % every == 0 or self.position.epoch == 1
@@ -252,6 +255,8 @@ class Training:
     def _done(self) -> bool:
         epochs = self.phase.epochs
         position = self.position
+        if position.batch > 0:  # an epoch that was begun is ended and reported
+            return False
         return position.stopped or position.epoch >= epochs or self._out_of_steps()
 
     def flush(self) -> None:
@@ -268,22 +273,25 @@ class Training:
         for i, row in enumerate(values):
             rows[first + i].extend(row)
         self._pending = []
+        finite = [row for row in values if np.isfinite(row).all()]
         bad = [i for i, row in enumerate(values) if not np.isfinite(row).all()]
         if bad:
-            self._report(first + bad[0])
+            before = values[bad[0] - 1] if bad[0] > 0 else self._last_finite
+            self._report(first + bad[0], before)
+        self._last_finite = finite[-1]
 
-    def _report(self, index: int) -> None:
+    def _report(self, index: int, before: list[float] | None) -> None:
         """Raise for the first bad row of the epoch; name a term before the loss."""
         rows, step = self.position.rows, self.position.step
         row = dict(zip(self.columns, rows[index][1:], strict=True))
         causes = [c for c, v in row.items() if not np.isfinite(v)]
         causes.sort(key=lambda c: (c == "loss", c.endswith("grad_norm")))
         name = causes[0]
-        last = rows[index - 1][1 + self.columns.index(name)] if index > 0 else None
-        before = "the first step" if last is None else f"{last:.6g} one step before"
+        last = None if before is None else before[self.columns.index(name)]
+        when = "the first step" if last is None else f"{last:.6g} one step before"
         what = "the gradient" if name == "grad_norm" else f"train/{name}"
         bad_step = step - (len(rows) - 1 - index)
         raise NonFiniteError(
-            f"{what} became {row[name]} at step {bad_step} ({before}); "
+            f"{what} became {row[name]} at step {bad_step} ({when}); "
             "lower trainer.lr or set trainer.grad_clip"
         )

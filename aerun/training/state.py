@@ -56,6 +56,9 @@ def capture(training: Training) -> tuple[Tensors, Values]:
     tensors: Tensors = {}
     for name, tensor in weights_of(training.phase.objective).items():
         tensors[f"weights/{name}"] = tensor
+    if training.root is not training.phase.objective:
+        for name, tensor in weights_of(training.root).items():
+            tensors[f"root/{name}"] = tensor
     for i, average in enumerate(training.averages or []):
         tensors[f"average/{i}"] = average
     for step in training.steps:
@@ -75,6 +78,9 @@ def restore(training: Training, tensors: Tensors, values: Values) -> None:
         ValueError: The state belongs to another model, trainer or optimizer.
     """
     position = Position(**values["position"])
+    if root := with_prefix("root/", tensors):
+        # Before a later phase is made: what it trains on may depend on these.
+        load_weights(training.root, root)
     training.advance_to(position)
     load_weights(training.phase.objective, with_prefix("weights/", tensors))
     try:

@@ -1,13 +1,13 @@
 """One optimizer step: a pure gradient, then the job's own clipping and update."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 from torch.func import functional_call
 
 from aerun.draws import Draws, DryDraws, Request, draw
+from aerun.errors import PartError
 from aerun.objective import Objective
 from aerun.training.optimizers import State
 from aerun.training.phases import Update
@@ -27,7 +27,6 @@ class Step:
         *,
         grad_clip: float | None = None,
         compile: bool = False,
-        autocast: torch.dtype | None = None,
     ) -> None:
         """Prepare a step.
 
@@ -36,12 +35,11 @@ class Step:
             update: Whose parameters move, and by which optimizer.
             grad_clip: Largest norm of the gradient, or None.
             compile: Whether to compile the objective.
-            autocast: Type of the arithmetic in mixed precision, or None.
         """
         self.objective, self.update = objective, update
         self.parameters: list[Tensor] = list(update.parameters.values())
         self.state: State = update.optimizer.start(self.parameters)
-        self.grad_clip, self.autocast = grad_clip, autocast
+        self.grad_clip = grad_clip
         self._call: Callable[..., dict[str, Tensor]] = (
             torch.compile(objective, dynamic=False) if compile else objective
         )
@@ -54,7 +52,7 @@ class Step:
             # Buffers are copied: a dry run must not count for batch statistics.
             buffers = {n: b.clone() for n, b in self.objective.named_buffers()}
             inputs = (x, knobs, dry, self.update.name)
-            with torch.no_grad(), self._precision(x):
+            with torch.no_grad():
                 functional_call(self.objective, buffers, inputs)
             self._requests[x.shape] = dry.requests
         return self._requests[x.shape]
@@ -63,9 +61,12 @@ class Step:
         self, x: Tensor, knobs: dict[str, Tensor], noise: list[Tensor]
     ) -> tuple[dict[str, Tensor], list[Tensor]]:
         """The loss's terms ([] each) and its gradient: pure, changes no parameter."""
-        with self._precision(x):
-            terms = self._call(x, knobs, Draws(noise), self.update.name)
-        gradients = torch.autograd.grad(terms["loss"], self.parameters)
+        terms = self._call(x, knobs, Draws(noise), self.update.name)
+        gradients = torch.autograd.grad(
+            terms["loss"], self.parameters, allow_unused=True
+        )
+        if any(gradient is None for gradient in gradients):
+            self._refuse_unused(gradients)
         return terms, [gradient.contiguous() for gradient in gradients]
 
     @torch.no_grad()
@@ -108,7 +109,11 @@ class Step:
             return [f"{self.update.name}_opponent", f"{self.update.name}_grad_norm"]
         return ["loss", "reconstruction", *self.objective.regularizers, "grad_norm"]
 
-    def _precision(self, x: Tensor) -> AbstractContextManager[object]:
-        if self.autocast is None:
-            return nullcontext()
-        return torch.autocast(x.device.type, dtype=self.autocast)
+    def _refuse_unused(self, gradients: Sequence[Tensor | None]) -> None:
+        """A parameter that changes nothing is a mistake in a part, and named."""
+        named = zip(self.update.parameters, gradients, strict=True)
+        names = ", ".join(name for name, gradient in named if gradient is None)
+        raise PartError(
+            f"{names}: this parameter takes no part in the loss of the update "
+            f"'{self.update.name}'; use it, remove it or give it requires_grad=False"
+        )

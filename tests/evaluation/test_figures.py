@@ -69,6 +69,30 @@ def test_pca_is_scikit_learns_and_null_when_it_would_not_compress():
     assert baselines.pca(x[:5], x[150:], 6) is None
 
 
+def test_pca_of_data_far_from_zero_is_exact():
+    """In single precision, with a mean of 10,000, it equals double precision's."""
+    generator = np.random.default_rng(0)
+    x = generator.normal(size=(300, 10)) @ generator.normal(size=(10, 10)) + 1e4
+    model = PCA(3, svd_solver="full").fit(x[:200])
+    restored = model.inverse_transform(model.transform(x[200:]))
+    expected = np.mean((restored - x[200:]) ** 2)
+    single = x.astype(np.float32)
+    found = baselines.pca(single[:200], single[200:], 3)
+    assert found.mse == pytest.approx(expected, rel=1e-3)
+    assert baselines.pca(single[:1], single[200:], 1) is None
+
+
+def test_mse_is_from_clean_inputs_also_under_a_corruption_without_noise(monkeypatch):
+    """What blanks the input does not enter the comparable figure."""
+    _, built = make("corruption=gaussian", "trainer.precision=float64")
+    built.objective.corruption.call = lambda x, draws, *, std: x * 0
+    found = _evaluate(built, 1000, monkeypatch)
+    x = built.data.test.gather(slice(None))
+    with torch.no_grad():
+        recon = built.objective.model.eval()(x).recon
+    assert found.mse == pytest.approx(float((recon - x).square().mean()), rel=1e-10)
+
+
 def test_principal_angles_ignore_the_basis_and_see_a_rotation():
     """The same plane in another basis has angle 0; one tilted by 30 degrees, 30."""
     components = np.eye(4)[:2]

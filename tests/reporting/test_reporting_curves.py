@@ -63,7 +63,7 @@ def test_missing_values_are_left_out(gap, figure_of):
     """None, NaN and infinity leave no point; the line joins its neighbours."""
     rows = make_rows(train_loss=FALLING, val_loss=[5.0, gap, gap, 3.0])
     axes = panels(figure_of(curves, "loss_curves", rows, title=""))["loss"]
-    train, validation, _ = axes.get_lines()
+    train, validation = axes.get_lines()
     assert train.get_xydata().tolist() == [[1, 4], [2, 3], [3, 2], [4, 2.5]]
     assert validation.get_xydata().tolist() == [[1, 5], [4, 3]]
 
@@ -93,16 +93,16 @@ def test_vertical_axis_is_logarithmic_for_wide_positive_ranges(
 
 
 def test_best_epoch_is_marked_and_named(figure_of):
-    """A vertical line stands at the first epoch of lowest validation loss."""
-    figure = figure_of(curves, "loss_curves", make_rows(**FULL), title="")
+    """A vertical line stands at the epoch that is given, whatever the rows say."""
+    figure = figure_of(curves, "loss_curves", make_rows(**FULL), title="", best_epoch=3)
     for axes in panels(figure).values():
         assert list(axes.get_lines()[-1].get_xdata()) == [3, 3]
     texts = [text.get_text() for text in figure.legends[0].get_texts()]
     assert texts == ["train", "validation", "best"]
 
 
-def test_no_best_epoch_without_validation(figure_of):
-    """Without validation the legend names training only."""
+def test_no_best_epoch_is_marked_when_none_is_given(figure_of):
+    """Without validation and a best epoch the legend names training only."""
     rows = make_rows(train_loss=FALLING)
     figure = figure_of(curves, "loss_curves", rows, title="")
     assert [t.get_text() for t in figure.legends[0].get_texts()] == ["train"]
