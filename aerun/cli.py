@@ -106,7 +106,7 @@ def request(
     from aerun.config.compose import Composer, as_typed
     from aerun.config.mistakes import BadRequest
 
-    overrides = [_pinned(override) for override in overrides]
+    typed, overrides = overrides, [_pinned(override) for override in overrides]
     composer = Composer(config_dir)
     config = composer.compose(overrides, multirun=multirun)
     for line in composer.shadowed(config):
@@ -114,7 +114,7 @@ def request(
     try:
         return _sweep(composer, overrides) if multirun else _run(composer, config)
     except BadRequest as error:
-        raise BadRequest(as_typed(error.mistakes, overrides)) from None
+        raise BadRequest(as_typed(error.mistakes, typed)) from None
 
 
 def _pinned(override: str) -> str:

@@ -40,6 +40,8 @@ def pca(train: np.ndarray, test: np.ndarray, size: int) -> Principal | None:
 
     # In single precision the covariance of data far from zero would be noise.
     centre = train.mean(axis=0, dtype=np.float64).astype(train.dtype)
+    if not (train - centre).any():
+        return None  # all examples are the same: there is no direction to find
     model = PCA(size, svd_solver="covariance_eigh").fit(train - centre)
     restored = model.inverse_transform(model.transform(test - centre))
     mse = float(np.square(restored - (test - centre), dtype=np.float64).mean())

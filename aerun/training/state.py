@@ -27,7 +27,8 @@ def load_weights(module: torch.nn.Module, weights: Tensors) -> None:
     """
     own = weights_of(module)
     if missing := sorted(own.keys() ^ weights.keys()):
-        raise ValueError(f"the weights do not fit the model: {', '.join(missing)}")
+        some = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
+        raise ValueError(f"the weights do not fit the model: {some}")
     for name, tensor in own.items():
         if tensor.shape != weights[name].shape:
             raise ValueError(
