@@ -3,7 +3,8 @@
 A loss is (out, model, *, knobs) -> [B, ...], one value per element of the target; the
 objective alone sums or averages over an example's elements (``loss.reduction``) and
 averages over the batch. ``link`` names the output activation whose inverse a loss works
-in: such a loss reads ``out.raw``, the decoder's output before that activation.
+in: such a loss reads ``out.raw``, the decoder's output before that activation. ``unit``
+is what a sum over elements is measured in, where it is measured in something.
 """
 
 import math
@@ -55,6 +56,7 @@ def bernoulli(out: Outputs, model: nn.Module) -> Tensor:
 
 
 bernoulli.link = "sigmoid"
+bernoulli.unit = "nats"
 
 
 class Gaussian(nn.Module):
@@ -64,6 +66,8 @@ class Gaussian(nn.Module):
     ``variance`` (the sigma-VAE of Rybkin et al. 2021); it keeps reconstruction and KL
     in proportion without a weight set by hand.
     """
+
+    unit = "nats"
 
     def __init__(self, *, learned: bool) -> None:
         """Make the variance a parameter if ``learned``."""

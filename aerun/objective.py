@@ -91,6 +91,21 @@ class Objective(nn.Module):
         """Regularizers with parameters and a loss of their own, by name."""
         return {name: self.regularizers[name] for name in self._opponent_losses}
 
+    def units(self) -> dict[str, str]:
+        """What each term is measured in, by name; only those that say so."""
+        named: dict[str, Any] = {"reconstruction": self.loss, **self.regularizers}
+        units = {
+            name: part.call.unit
+            for name, part in named.items()
+            if hasattr(part.call, "unit")
+        }
+        if self.reduction == "mean":
+            units = {n: f"{u} per element" if n == "reconstruction" else u
+                     for n, u in units.items()}  # fmt: skip
+        elif "reconstruction" in units:
+            units["loss"] = units["reconstruction"]
+        return units
+
     def term_knobs(self, name: str) -> list[str]:
         """Knobs of a regularizer and its opponent, without prefix."""
         term: Any = self.regularizers[name]

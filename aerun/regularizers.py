@@ -30,6 +30,9 @@ def kl(out: Outputs, model: nn.Module) -> Tensor:
     return kl_per_dimension(out).sum(1)
 
 
+kl.unit = "nats"
+
+
 def kl_per_dimension(out: Outputs) -> Tensor:
     """The same before the sum: [B, D], nats."""
     posterior = out.posterior

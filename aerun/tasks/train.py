@@ -179,9 +179,11 @@ def _tell(summary: Mapping[str, Any], recorder: Recorder) -> None:
     best = summary["best_epoch"]
     last = best is None or summary["final_weights"] == "last"
     log.info("Test figures at the %s:", "last epoch" if last else f"best epoch, {best}")
+    units = {f"test/{k}": unit for k, unit in recorder.objective.units().items()}
     for name, value in metrics.items():
         if value is not None:
-            log.info("  %-20s %s", name, f"{value:.6g}")
+            unit = units.get(name, "")
+            log.info("  %-20s %s", name, f"{value:.6g} {unit}".rstrip())
     for sentence in summary["health"]:
         log.warning("Health: %s", sentence)
     log.info("Look at %s", recorder.directory.path / "reconstructions.png")
