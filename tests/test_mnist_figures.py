@@ -50,3 +50,10 @@ def test_a_memorising_autoencoder_is_perfect_on_its_images_and_says_so(tmp_path)
     assert metrics["train/mse"] < 1e-3
     assert metrics["test/mse"] > metrics["mean/mse"]
     assert any("training data are memorised" in sentence for sentence in health)
+
+
+@pytest.mark.parametrize(("name", "mse"), [("stacked", 0.0104), ("tied", 0.0156)])
+def test_the_stacked_autoencoders_reach_what_is_taught(tmp_path, name, mse):
+    """The whole test set reaches the figure that was taught for one training batch."""
+    metrics, _ = _metrics(tmp_path, f"experiment=lecture/{name}")
+    assert metrics["test/mse"] <= mse
