@@ -33,10 +33,9 @@ def approve(config: DictConfig, *, also: Callable[[], list[Mistake]]) -> dict[st
     if mistakes := [*check(request), *also()]:
         raise BadRequest(mistakes)
     data = told(request)
-    resolved = resolve(request, data.spec)
-    mistakes = check_data(resolved, data.spec)
+    mistakes = check_data(request, data.spec)
     if not mistakes and request["init_from"] is not None:
-        mistakes = _check_start(resolved, data.spec.shape)
+        mistakes = _check_start(resolve(request, data.spec), data.spec.shape)
     if mistakes:
         raise BadRequest(mistakes)
     return request

@@ -89,7 +89,7 @@ def check_data(config: Mapping[str, Any], spec: Spec) -> list[Mistake]:
     """What parts need of the data and do not get.
 
     Args:
-        config: Checked, automatic choices made.
+        config: Checked, as typed.
         spec: What the loaded data know.
     """
     return [
