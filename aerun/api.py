@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from aerun.build import build_objective, dtype_of
-from aerun.config.stored import find_run, shape_of, stored_config
-from aerun.draws import Draws, DryDraws, draw
+from aerun.config.stored import find_run, spec_of, stored_config
+from aerun.draws import with_noise
 from aerun.errors import RunDirectoryError
 from aerun.rundir import RunDirectory
 from aerun.training.state import load_weights
@@ -58,10 +58,7 @@ class Trained:
         """Wrap a model; use ``aerun.load``."""
         self.directory, self.config = directory, config
         self.model = model.eval()
-        self.shape = shape_of(config)
-        columns = (-1,) + (1,) * (len(self.shape) - 1)
-        self._shift = np.reshape(config["data"]["shift"], columns)
-        self._scale = np.reshape(config["data"]["scale"], columns)
+        self.spec = spec_of(config)
         self._like = next(model.parameters())
 
     @torch.no_grad()
@@ -90,10 +87,8 @@ class Trained:
         scaled = self._tensor(x)
         if not sample:
             return self._unscaled(self.model(scaled).recon)
-        dry = DryDraws(scaled)
-        self.model(scaled, dry)
-        noise = self._noise(dry, seed)
-        return self._unscaled(self.model(scaled, Draws(noise)).recon)
+        out = with_noise(lambda draws: self.model(scaled, draws), scaled, seed=seed)
+        return self._unscaled(out.recon)
 
     @torch.no_grad()
     def sample(self, num_samples: int, *, seed: int = 0) -> np.ndarray:
@@ -104,15 +99,10 @@ class Trained:
         """
         if not getattr(self.model, "generative", False):
             raise TypeError("this model has no prior to sample from; train model=vae")
-        dry = DryDraws(self._like)
-        self.model.sample(num_samples, dry)
-        return self._unscaled(
-            self.model.sample(num_samples, Draws(self._noise(dry, seed)))
+        samples = with_noise(
+            lambda draws: self.model.sample(num_samples, draws), self._like, seed=seed
         )
-
-    def _noise(self, dry: DryDraws, seed: int) -> list[Tensor]:
-        generator = torch.Generator(device=self._like.device).manual_seed(seed)
-        return draw(dry.requests, generator, self._like.dtype)
+        return self._unscaled(samples)
 
     def _tensor(self, x: np.ndarray | Tensor) -> Tensor:
         """Scaled examples; grey images may come without their channel.
@@ -120,18 +110,18 @@ class Trained:
         Raises:
             ValueError: The examples do not have the shape of the training data.
         """
-        array = np.asarray(x, dtype=np.float64)
-        if len(self.shape) == 3 and self.shape[0] == 1 and array.ndim == 3:
+        array, shape = np.asarray(x, dtype=np.float64), self.spec.shape
+        if len(shape) == 3 and shape[0] == 1 and array.ndim == 3:
             array = array[:, None]
-        if array.shape[1:] != self.shape:
-            given, wanted = list(array.shape), list(self.shape)
+        if array.shape[1:] != shape:
+            given, wanted = list(array.shape), list(shape)
             raise ValueError(
                 f"examples have shape {given}; this model takes [N, *{wanted}]"
             )
-        return torch.from_numpy((array - self._shift) / self._scale).to(self._like)
+        return torch.from_numpy(self.spec.scaled(array)).to(self._like)
 
     def _unscaled(self, x: Tensor) -> np.ndarray:
-        return _array(x).astype(np.float64) * self._scale + self._shift
+        return self.spec.unscaled(_array(x).astype(np.float64))
 
 
 def run(overrides: Sequence[str] = ()) -> Run:
@@ -178,7 +168,7 @@ def load(directory: str | Path, *, weights: str | None = None) -> Trained:
     config = stored_config(path)
     if "data" not in config:
         raise RunDirectoryError(f"{path} stopped before it saved any weights")
-    objective = build_objective(config, shape_of(config)).to(dtype_of(config))
+    objective = build_objective(config, spec_of(config).shape).to(dtype_of(config))
     name = config["trainer"]["final_weights"] if weights is None else weights
     load_weights(objective, RunDirectory(path).load_weights(name))
     return Trained(path, config, objective.model)

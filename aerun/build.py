@@ -10,7 +10,8 @@ import importlib
 import inspect
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -125,20 +126,19 @@ def _load_data(key: str, stamps: tuple[tuple[str, int], ...]) -> Data:
     return prepare(make(node), DatasetOptions(**options))
 
 
-def build_model(config: Config, shape: tuple[int, ...]) -> nn.Module:
-    """The model for examples of ``shape``, its weights drawn from ``seed``."""
+@contextmanager
+def _seeded(config: Config) -> Iterator[None]:
+    """Within, PyTorch draws weights from the run's seed; outside nothing changes."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config["seed"])
-        model: nn.Module = make(config["model"], {"shape": shape})
-    return model
+        yield
 
 
 def build_objective(config: Config, shape: tuple[int, ...]) -> Objective:
     """The objective for examples of ``shape``, its weights drawn from ``seed``."""
     corruption = config["corruption"]
     bfloat16 = config["trainer"]["precision"] == "bfloat16"
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config["seed"])
+    with _seeded(config):
         model = make(config["model"], {"shape": shape})
         return Objective(
             model=model,
@@ -267,7 +267,8 @@ def _best_device() -> str:
 
 def _threads(config: Config, spec: Spec) -> int:
     """One thread for small steps, where handing work over costs more than it saves."""
-    model = build_model(config, spec.shape)
+    with _seeded(config):
+        model: nn.Module = make(config["model"], {"shape": spec.shape})
     weights = sum(p.numel() for p in model.parameters())
     work = weights * config["trainer"]["batch_size"]
     return 1 if work < _SMALL_STEP else os.cpu_count() or 1

@@ -132,17 +132,11 @@ def _run(composer: Any, config: "DictConfig") -> Path:
     from hydra.types import HydraContext
     from omegaconf import open_dict, read_write
 
-    from aerun.config.approve import approve, output_dir
-    from aerun.config.check import check_output
-    from aerun.rundir import claim
+    from aerun.config.approve import approve, claim_output
 
     HydraConfig.instance().set_config(config)
-    typed = output_dir(config, "hydra.run.dir")
-    approve(config, also=lambda: check_output(typed, key="hydra.run.dir"))
-    exact = any(
-        str(o).startswith("hydra.run.dir=") for o in config.hydra.overrides.hydra
-    )
-    directory = claim(Path(typed), exact=exact)
+    approve(config, output="hydra.run.dir")
+    directory = claim_output(config, "hydra.run.dir")
     with read_write(config.hydra), open_dict(config.hydra):
         config.hydra.run.dir = str(directory)
     from hydra._internal.callbacks import Callbacks
@@ -206,15 +200,13 @@ def recorded(directory: Path) -> Iterator[None]:
         point_latest_to(directory)
         try:
             yield
-        except (KeyboardInterrupt, Interrupted) as stop:
+        except KeyboardInterrupt:
             text = f"Interrupted. Continue with: {resume_command(directory)}"
-            told = (
-                stop
-                if isinstance(stop, Interrupted)
-                else (Interrupted(signal.SIGINT, text))
-            )
-            log.debug("%s", told)
-            raise told from None
+            log.debug(text)
+            raise Interrupted(signal.SIGINT, text) from None
+        except Interrupted as stop:
+            log.debug("%s", stop)
+            raise
         except Exception as error:
             log.debug("%s", error, exc_info=True)
             raise

@@ -10,7 +10,8 @@ Rules for parts: the first dimension of a request is the batch, so that noise ca
 sliced like the batch; number and shapes of requests may not depend on the data.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -70,3 +71,17 @@ def draw(
             tensor.uniform_(generator=generator)
         drawn.append(tensor)
     return drawn
+
+
+def with_noise(call: Callable[[Any], Any], like: Tensor, *, seed: int) -> Any:
+    """What ``call(draws)`` returns when its noise comes from a generator of its own.
+
+    Args:
+        call: Called twice: once dry, to learn what noise it asks for.
+        like: Gives device and type of the noise.
+        seed: Of the generator.
+    """
+    dry = DryDraws(like)
+    call(dry)
+    generator = torch.Generator(device=like.device).manual_seed(seed)
+    return call(Draws(draw(dry.requests, generator, like.dtype)))

@@ -20,7 +20,7 @@ MODELS = options("model")
 
 def _first_batch(built, size=12):
     x = built.data.train.gather(slice(size))
-    knobs = knob_tensors(built.knobs, built.training.knob_values(), x)
+    knobs = knob_tensors(built.training.knob_values(), x)
     return x, knobs
 
 

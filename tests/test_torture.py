@@ -52,7 +52,7 @@ def _wait_for(path: Path, process: subprocess.Popen[str]) -> None:
         time.sleep(0.002)
 
 
-def _hurt_and_resume(whole, seed: int, signum: int) -> None:
+def _check_recovery(whole, seed: int, signum: int) -> None:
     folder, seconds = whole
     chance = random.Random(seed)
     directory = folder / f"{signum}_{seed}"
@@ -83,13 +83,13 @@ def _hurt_and_resume(whole, seed: int, signum: int) -> None:
 @pytest.mark.parametrize("seed", range(10))
 def test_a_killed_run_continues_as_if_it_had_not_been(whole, seed):
     """After kill -9 at a random instant the resumed run equals the whole one."""
-    _hurt_and_resume(whole, seed, signal.SIGKILL)
+    _check_recovery(whole, seed, signal.SIGKILL)
 
 
 @pytest.mark.parametrize("seed", range(10))
 def test_an_interrupted_run_continues_as_if_it_had_not_been(whole, seed):
     """After Ctrl-C at a random instant the resumed run equals the whole one."""
-    _hurt_and_resume(whole, seed, signal.SIGINT)
+    _check_recovery(whole, seed, signal.SIGINT)
 
 
 @pytest.mark.parametrize(

@@ -1,36 +1,38 @@
 """The whole check of a composed request: config, output, data, starting weights."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from aerun import rundir
 from aerun.build import build_objective, dtype_of, load_data, resolve
-from aerun.config.check import check, check_data, show
+from aerun.config.check import check, check_data, check_output, show
 from aerun.config.compose import explained, plain
 from aerun.config.mistakes import BadRequest, Mistake
 from aerun.config.stored import find_run
 from aerun.errors import AerunError, DataError
-from aerun.rundir import RunDirectory
 from aerun.training.state import load_weights
 
 
-def approve(config: DictConfig, *, also: Callable[[], list[Mistake]]) -> dict[str, Any]:
-    """The plain config of a composed one, once request and data are found good.
+def approve(config: DictConfig, *, output: str) -> None:
+    """Find a composed request and its data good.
 
     Args:
         config: As composed.
-        also: Finds further mistakes, told together with those of the config.
+        output: The key of Hydra's that names the directory to be made.
 
     Raises:
         BadRequest: With all mistakes; first those of the request, then of the data.
     """
+    directory = _directory(config, output)
     try:
         request = plain(config)
     except OmegaConfBaseException as error:
         raise BadRequest([explained(error)]) from None
-    if mistakes := [*check(request), *also()]:
+    if mistakes := [*check(request), *check_output(directory, key=output)]:
         raise BadRequest(mistakes)
     data = told(request)
     mistakes = check_data(request, data.spec)
@@ -41,15 +43,20 @@ def approve(config: DictConfig, *, also: Callable[[], list[Mistake]]) -> dict[st
             mistakes = _check_start(resolved, data.spec.shape)
     if mistakes:
         raise BadRequest(mistakes)
-    return request
 
 
-def output_dir(config: DictConfig, key: str) -> str:
-    """The directory that a key of Hydra's asks for.
+def claim_output(config: DictConfig, output: str) -> Path:
+    """Create the directory of an approved request; one typed by name is taken as it is.
 
     Raises:
-        BadRequest: It refers to something that is not there.
+        RunDirectoryError: It was typed and is in use.
     """
+    typed = [str(override) for override in config.hydra.overrides.hydra]
+    exact = any(override.startswith(f"{output}=") for override in typed)
+    return rundir.claim(Path(_directory(config, output)), exact=exact)
+
+
+def _directory(config: DictConfig, key: str) -> str:
     try:
         return str(OmegaConf.select(config, key))
     except OmegaConfBaseException as error:
@@ -75,7 +82,7 @@ def _check_start(config: Mapping[str, Any], shape: tuple[int, ...]) -> list[Mist
     """Whether the weights to start from exist and fit."""
     source = config["init_from"]
     try:
-        weights = RunDirectory(find_run(source)).load_weights("best")
+        weights = rundir.RunDirectory(find_run(source)).load_weights("best")
         load_weights(build_objective(config, shape).to(dtype_of(config)), weights)
     except BadRequest as error:
         problem = error.mistakes[0].problem

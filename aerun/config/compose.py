@@ -83,12 +83,13 @@ class Composer:
         mode = RunMode.MULTIRUN if multirun else RunMode.RUN
         try:
             config = self._compose(meant, mode)
-            if not (multirun and self._swept_problems(meant)):
-                return config
-            raise BadRequest([])
         except Exception as error:  # whatever Hydra or YAML raise on a bad request
             mistakes = list(self._diagnose(meant, multirun)) or [explained(error)]
             raise BadRequest(as_typed(mistakes, overrides)) from error
+        if multirun and self._swept_problems(meant):
+            mistakes = list(self._diagnose(meant, multirun))
+            raise BadRequest(as_typed(mistakes, overrides))
+        return config
 
     def as_groups(self, overrides: Sequence[str]) -> list[str]:
         """``trainer.optimizer=sgd`` as ``trainer/optimizer=sgd``, which it means."""
@@ -143,10 +144,12 @@ class Composer:
             yield explained(error)
             return
         known = list(_keys(config)) + self._groups()
+        good: list[Override] = []
         for override in values:
             if problem := self._key_problem(override, known):
                 yield Mistake(typed=_line(override), problem=problem)
-        good = [o for o in values if not self._key_problem(o, known)]
+            else:
+                good.append(override)
         if not good:
             return
         # What is well spelt is also checked for its values; that imports PyTorch.

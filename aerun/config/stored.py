@@ -13,6 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 from aerun.build import FORMAT
 from aerun.config.compose import unreadable
 from aerun.config.mistakes import BadRequest, Mistake, did_you_mean, listed
+from aerun.data import Spec
 from aerun.errors import RunDirectoryError
 from aerun.rundir import RunDirectory
 
@@ -145,6 +146,7 @@ def _refusal(key: str, directory: Path) -> str:
     )
 
 
-def shape_of(config: Mapping[str, Any]) -> tuple[int, ...]:
-    """The shape of one example, as the run's config recorded it."""
-    return tuple(config["data"]["shape"])
+def spec_of(config: Mapping[str, Any]) -> Spec:
+    """What the run's config recorded of its data."""
+    known = config["data"]
+    return Spec(**{**known, "shape": tuple(known["shape"])})

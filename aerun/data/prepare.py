@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import numpy as np
 import torch
 
-from aerun.data.splits import Arrays, Source, Spec, Split, non_finite
+from aerun.data.splits import Arrays, Source, Spec, Split, non_finite, per_column
 from aerun.errors import DataError
 from aerun.options import Count, Natural, Range
 
@@ -74,16 +74,6 @@ def prepare(source: Source, options: DatasetOptions) -> Data:
     parts = _split(source, options)
     stored = parts["train"][0]
     shift, scale = _fit_scale(stored, source, options.scale)
-    columns = (-1,) + (1,) * (stored.ndim - 2)
-    splits = {
-        name: Split(
-            torch.from_numpy(x),
-            None if y is None else torch.from_numpy(y),
-            shift=torch.from_numpy(shift).reshape(columns),
-            scale=torch.from_numpy(scale).reshape(columns),
-        )
-        for name, (x, y) in parts.items()
-    }
     everything = [x for x, _ in parts.values()]
     low, high = ((b - shift) / scale for b in _bounds(source, everything))
     spec = Spec(
@@ -96,6 +86,15 @@ def prepare(source: Source, options: DatasetOptions) -> Data:
         feature_names=source.feature_names,
         fingerprint=_fingerprint(parts),
     )
+    splits = {
+        name: Split(
+            torch.from_numpy(x),
+            None if y is None else torch.from_numpy(y),
+            shift=torch.from_numpy(per_column(spec.shift, spec.shape)),
+            scale=torch.from_numpy(per_column(spec.scale, spec.shape)),
+        )
+        for name, (x, y) in parts.items()
+    }
     return Data(spec=spec, **splits)
 
 

@@ -1,5 +1,6 @@
 """What a source delivers and what training sees."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,6 +47,18 @@ class Spec:
     fingerprint: str
     """SHA-256 of all examples and the split, first 16 hexadecimal digits."""
 
+    def scaled(self, x: np.ndarray) -> np.ndarray:
+        """Examples [N, *shape] in the units of the data, scaled."""
+        return (x - per_column(self.shift, self.shape)) / per_column(
+            self.scale, self.shape
+        )
+
+    def unscaled(self, x: np.ndarray) -> np.ndarray:
+        """Scaled examples [N, *shape], back in the units of the data."""
+        return x * per_column(self.scale, self.shape) + per_column(
+            self.shift, self.shape
+        )
+
     @property
     def is_image(self) -> bool:
         """Whether examples can be shown as pictures."""
@@ -56,6 +69,11 @@ class Spec:
         """Features that parts may need of the data."""
         within = self.low >= 0 and self.high <= 1
         return frozenset({UNIT_TARGET, UNIT_DATA}) if within else frozenset()
+
+
+def per_column(values: Sequence[float], shape: Sequence[int]) -> np.ndarray:
+    """One value, or one per column, as an array that meets examples of ``shape``."""
+    return np.reshape(values, (-1,) + (1,) * (len(shape) - 1))
 
 
 def non_finite(x: np.ndarray) -> str:

@@ -79,8 +79,8 @@ def linear_decoder(model: Any, size: int, like: torch.Tensor) -> np.ndarray | No
     unit = torch.eye(size, device=like.device, dtype=like.dtype)
     origin = model.decode(torch.zeros_like(unit[:1])).flatten(1)
     columns = model.decode(unit).flatten(1) - origin
-    doubled = model.decode(3 * unit).flatten(1) - origin
+    tripled = model.decode(3 * unit).flatten(1) - origin
     # Affine exactly when three times the code moves the output three times as far.
-    if not torch.allclose(doubled, 3 * columns, rtol=1e-3, atol=1e-5):
+    if not torch.allclose(tripled, 3 * columns, rtol=1e-3, atol=1e-5):
         return None
     return columns.T.cpu().double().numpy()

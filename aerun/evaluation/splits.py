@@ -1,6 +1,6 @@
 """The objective and the mean squared error over a whole split."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,6 @@ from aerun.data.splits import Split
 from aerun.draws import Draws, DryDraws, draw
 from aerun.models.outputs import Outputs, Posterior
 from aerun.objective import Objective
-from aerun.schedules import Knobs
 
 _BATCH = 1000
 
@@ -28,7 +27,7 @@ class Evaluation:
 
 @torch.no_grad()
 def evaluate(
-    objective: Objective, split: Split, knobs: Mapping[str, Tensor], *, seed: int
+    objective: Objective, split: Split, values: Mapping[str, float], *, seed: int
 ) -> Evaluation:
     """Average every term over a split, weighted by examples.
 
@@ -38,7 +37,7 @@ def evaluate(
     Args:
         objective: Switched to evaluation here.
         split: Examples on the objective's device.
-        knobs: All numeric knobs, [] each.
+        values: All numeric knobs.
         seed: Of the noise.
     """
     objective.eval()
@@ -49,11 +48,10 @@ def evaluate(
     passes: list[Outputs] = []
     statistics: set[str] = set()
     probe = split.gather(slice(2))
-    dry = DryDraws(probe)
+    knobs, dry = knob_tensors(values, probe), DryDraws(probe)
     objective.terms(probe, knobs, dry)
     disturbed = bool(dry.requests) or objective.corruption is not None
-    for start in range(0, len(split), _BATCH):
-        x = split.gather(slice(start, start + _BATCH))
+    for x in batches(split):
         requests = [(kind, (len(x), *shape[1:])) for kind, shape in dry.requests]
         noise = draw(requests, generator, x.dtype)
         terms, out = objective.terms(x, knobs, Draws(noise))
@@ -82,14 +80,18 @@ def _exact_sum(values: Tensor) -> float:
     return float(values.cpu().double().sum())
 
 
-def knob_tensors(
-    knobs: Knobs, values: Mapping[str, float], like: Tensor
-) -> dict[str, Tensor]:
+def knob_tensors(values: Mapping[str, float], like: Tensor) -> dict[str, Tensor]:
     """Knob values as 0-dim tensors on the device and of the type of ``like``."""
     return {
-        name: torch.tensor(values[name], device=like.device, dtype=like.dtype)
-        for name in knobs.values
+        name: torch.tensor(value, device=like.device, dtype=like.dtype)
+        for name, value in values.items()
     }
+
+
+def batches(split: Split) -> Iterator[Tensor]:
+    """A whole split in order, [B, *shape] at a time."""
+    for start in range(0, len(split), _BATCH):
+        yield split.gather(slice(start, start + _BATCH))
 
 
 @torch.no_grad()
@@ -99,11 +101,7 @@ def collect(function: Callable[[Tensor], Tensor], split: Split) -> np.ndarray:
     Returns:
         The results in order, [N, ...].
     """
-    parts = [
-        function(split.gather(slice(start, start + _BATCH))).cpu()
-        for start in range(0, len(split), _BATCH)
-    ]
-    return torch.cat(parts).numpy()
+    return torch.cat([function(x).cpu() for x in batches(split)]).numpy()
 
 
 @torch.no_grad()

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from aerun.data.splits import Split
+from aerun.evaluation.splits import batches
 from aerun.regularizers import kl_per_dimension
 
 ACTIVE_VARIANCE = 0.01
 """Variance of a posterior mean above which its unit is active (Burda et al. 2015)."""
 
-_BATCH = 1000
 _EDGE = 0.05  # share of the range of a bounded activation that counts as its end
 
 
@@ -60,8 +60,8 @@ def level_units(model: Any, split: Split) -> list[LevelUnits]:
         for level, stat in zip(levels, stats, strict=True)
     ]
     try:
-        for start in range(0, len(split), _BATCH):
-            model.encode(split.gather(slice(start, start + _BATCH)))
+        for x in batches(split):
+            model.encode(x)
     finally:
         for hook in hooks:
             hook.remove()
@@ -72,8 +72,8 @@ def level_units(model: Any, split: Split) -> list[LevelUnits]:
 def posterior_units(model: Any, split: Split) -> PosteriorUnits | None:
     """KL and activity of each code dimension, or None without a posterior."""
     means, kls = [], []
-    for start in range(0, len(split), _BATCH):
-        out = model(split.gather(slice(start, start + _BATCH)))
+    for x in batches(split):
+        out = model(x)
         if out.posterior is None:
             return None
         kls.append(kl_per_dimension(out).cpu().double())

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
@@ -22,12 +21,12 @@ log = logging.getLogger("aerun")
 class Sweeper(HydraSweeper):
     """Runs the product of all swept values; one failing job does not stop the rest."""
 
+    hydra_context: HydraContext
+    config: DictConfig
+
     def __init__(self, max_batch_size: int | None) -> None:
         """Run so many jobs per call of the launcher; None: all in one."""
         self.max_batch_size = max_batch_size
-
-    hydra_context: HydraContext
-    config: DictConfig
 
     def setup(
         self,
@@ -47,7 +46,7 @@ class Sweeper(HydraSweeper):
             BadRequest: A job has a mistake; nothing was started.
             SweepFailed: At least one job failed.
         """
-        from aerun.rundir import claim
+        from aerun.config.approve import claim_output
 
         loader = self.hydra_context.config_loader
         parser = OverridesParser.create(config_loader=loader)
@@ -55,9 +54,7 @@ class Sweeper(HydraSweeper):
             parser.parse_overrides(arguments), self.max_batch_size
         )
         self._check([job for batch in batches for job in batch])
-        overrides = [str(override) for override in self.config.hydra.overrides.hydra]
-        exact = any(o.startswith("hydra.sweep.dir=") for o in overrides)
-        folder = claim(Path(str(self.config.hydra.sweep.dir)), exact=exact)
+        folder = claim_output(self.config, "hydra.sweep.dir")
         with open_dict(self.config):
             self.config.hydra.sweep.dir = str(folder)
         OmegaConf.save(self.config, folder / "multirun.yaml")
@@ -77,19 +74,15 @@ class Sweeper(HydraSweeper):
 
     def _check(self, jobs: Sequence[Sequence[str]]) -> None:
         """Refuse the whole sweep if one job has a mistake, also in its data."""
-        from aerun.config.approve import approve, output_dir
-        from aerun.config.check import check_output
+        from aerun.config.approve import approve
 
-        output = output_dir(self.config, "hydra.sweep.dir")
         mistakes: list[Mistake] = []
         for job in jobs:
             config = self.hydra_context.config_loader.load_sweep_config(
                 self.config, list(job)
             )
             try:
-                approve(
-                    config, also=lambda: check_output(output, key="hydra.sweep.dir")
-                )
+                approve(config, output="hydra.sweep.dir")
             except BadRequest as error:
                 mistakes += error.mistakes
         if mistakes:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from aerun.build import Built
-from aerun.draws import Draws, DryDraws, draw
+from aerun.draws import with_noise
 from aerun.evaluation.splits import collect, knob_tensors, reconstructions
 from aerun.evaluation.units import PosteriorUnits
 from aerun.rundir import RunDirectory
@@ -43,12 +43,12 @@ class Pictures:
         seen = self.examples
         if objective.corruption is not None:
             values = self.built.training.knob_values()
-            knobs = knob_tensors(self.built.knobs, values, seen)
-            dry = DryDraws(seen)
-            objective.corrupt(seen, knobs, dry)
-            generator = self._generator()
-            noise = draw(dry.requests, generator, seen.dtype)
-            seen = objective.corrupt(seen, knobs, Draws(noise))
+            knobs = knob_tensors(values, self.examples)
+            seen = with_noise(
+                lambda draws: objective.corrupt(self.examples, knobs, draws),
+                self.examples,
+                seed=_SEED,
+            )
             rows["corrupted"] = seen
         rows["reconstruction"] = reconstructions(objective.model, seen)
         path = f"reconstructions/{name}.png" if name else "reconstructions.png"
@@ -100,10 +100,10 @@ class Pictures:
         model: Any = self.built.objective.model
         if not getattr(model, "generative", False):
             return
-        dry = DryDraws(self.examples)
-        model.sample(_SAMPLES, dry)
-        noise = draw(dry.requests, self._generator(), self.examples.dtype)
-        samples = self._unscaled(model.sample(_SAMPLES, Draws(noise)))
+        drawn = with_noise(
+            lambda draws: model.sample(_SAMPLES, draws), self.examples, seed=_SEED
+        )
+        samples = self._unscaled(drawn)
         if self.spec.is_image:
             from aerun.reporting.images import sample_grid
 
@@ -143,19 +143,13 @@ class Pictures:
 
     def _unscaled(self, x: Tensor) -> np.ndarray:
         """Back in the units of the data."""
-        columns = (-1,) + (1,) * (len(self.spec.shape) - 1)
-        scale = np.reshape(self.spec.scale, columns)
-        shift = np.reshape(self.spec.shift, columns)
-        return x.detach().cpu().double().numpy() * scale + shift
+        return self.spec.unscaled(x.detach().cpu().double().numpy())
 
     def _range(self) -> tuple[float, float]:
         """Black and white, in the units of the data."""
         scale, shift = self.spec.scale[0], self.spec.shift[0]
         low, high = self.spec.low * scale + shift, self.spec.high * scale + shift
         return low, high if high > low else low + 1.0
-
-    def _generator(self) -> torch.Generator:
-        return torch.Generator(device=self.examples.device).manual_seed(_SEED)
 
 
 def _clean(when: str) -> str:

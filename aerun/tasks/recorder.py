@@ -14,7 +14,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from aerun.build import Built
-from aerun.evaluation.splits import evaluate, knob_tensors
+from aerun.evaluation.splits import evaluate
 from aerun.rundir import RunDirectory
 from aerun.tasks.pictures import Pictures
 from aerun.training.events import EpochEnded, PictureDue, StateDue, StepEnded
@@ -23,6 +23,7 @@ from aerun.training.state import (
     capture,
     load_weights,
     restore,
+    snapshot,
     weights_of,
     with_prefix,
 )
@@ -141,7 +142,7 @@ class Recorder:
         ``best.safetensors`` exists in any case.
         """
         with self.averaged():
-            own = {k: v.clone() for k, v in weights_of(self.objective).items()}
+            own = snapshot(self.objective)
             if self.best_weights is None:
                 self.best_weights = own
                 self._save_best()
@@ -195,8 +196,8 @@ class Recorder:
         row |= weights
         with self.averaged():
             split = self.built.data.validation
-            knobs = knob_tensors(self.built.knobs, event.knobs, split.gather(slice(1)))
-            found = evaluate(self.objective, split, knobs, seed=self.config["seed"])
+            seed = self.config["seed"]
+            found = evaluate(self.objective, split, event.knobs, seed=seed)
         for name, value in found.terms.items():
             if not math.isfinite(value):
                 raise NonFiniteError(
@@ -223,8 +224,7 @@ class Recorder:
         if self.best.value is None or value < self.best.value:
             self.best = Best(value=value, epoch=row["epoch"])
             with self.averaged():
-                weights = weights_of(self.objective)
-                self.best_weights = {k: v.clone() for k, v in weights.items()}
+                self.best_weights = snapshot(self.objective)
             return
         self.best.stale += 1
         patience = self.training.options.patience

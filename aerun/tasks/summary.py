@@ -16,7 +16,7 @@ from aerun.build import Built
 from aerun.data.splits import Split
 from aerun.evaluation import baselines
 from aerun.evaluation.health import Evidence, health
-from aerun.evaluation.splits import collect, evaluate, knob_tensors, reconstructions
+from aerun.evaluation.splits import collect, evaluate, reconstructions
 from aerun.evaluation.units import PosteriorUnits, level_units, posterior_units
 
 _TRAIN_EXAMPLES = 10_000  # of the training part, enough to compare it with the test
@@ -35,10 +35,9 @@ def final_figures(
     model: Any = objective.model
     test = data.test
     values = built.training.knob_values(final=True)
-    knobs = knob_tensors(built.knobs, values, test.gather(slice(1)))
-    found = evaluate(objective, test, knobs, seed=seed)
+    found = evaluate(objective, test, values, seed=seed)
     some = data.train.first(_TRAIN_EXAMPLES)
-    train = evaluate(objective, some, knobs, seed=seed)
+    train = evaluate(objective, some, values, seed=seed)
     metrics: dict[str, float | int | None] = {
         "test/loss": objective.total(found.terms, values)
     }
@@ -48,8 +47,7 @@ def final_figures(
     flat_train, flat_test = _flat(data.train), _flat(test)
     mean_mse = baselines.mean_mse(flat_train, flat_test)
     metrics["mean/mse"] = mean_mse
-    codes = collect(model.encode, test)
-    metrics |= _principal(built, flat_train, flat_test, codes.shape[1])
+    metrics |= _principal(built, flat_train, flat_test)
     posterior = posterior_units(model, test)
     if posterior is not None:
         metrics["test/active_units"] = posterior.num_active
@@ -69,16 +67,17 @@ def final_figures(
 
 
 def _principal(
-    built: Built, train: np.ndarray, test: np.ndarray, size: int
+    built: Built, train: np.ndarray, test: np.ndarray
 ) -> dict[str, float | None]:
     """PCA at the same code size; of a linear decoder also the angles to it."""
+    model: Any = built.objective.model
+    like = built.data.test.gather(slice(1))
+    size = model.encode(like).shape[1]
     found = baselines.pca(train, test, size)
     if found is None:
         return {"pca/mse": None}
     metrics: dict[str, float | None] = {"pca/mse": found.mse}
-    model = built.objective.model
     if hasattr(model, "decode"):
-        like = built.data.test.gather(slice(1))
         decoder = baselines.linear_decoder(model, size, like)
         if decoder is not None:
             angles = baselines.principal_angles(decoder, found.components)

@@ -273,12 +273,11 @@ class Training:
         for i, row in enumerate(values):
             rows[first + i].extend(row)
         self._pending = []
-        finite = [row for row in values if np.isfinite(row).all()]
         bad = [i for i, row in enumerate(values) if not np.isfinite(row).all()]
         if bad:
             before = values[bad[0] - 1] if bad[0] > 0 else self._last_finite
             self._report(first + bad[0], before)
-        self._last_finite = finite[-1]
+        self._last_finite = values[-1]
 
     def _report(self, index: int, before: list[float] | None) -> None:
         """Raise for the first bad row of the epoch; name a term before the loss."""

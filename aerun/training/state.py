@@ -18,6 +18,11 @@ def weights_of(module: torch.nn.Module) -> Tensors:
     return {name: tensor.detach() for name, tensor in named}
 
 
+def snapshot(module: torch.nn.Module) -> Tensors:
+    """The same as copies, which training does not move."""
+    return {name: tensor.clone() for name, tensor in weights_of(module).items()}
+
+
 @torch.no_grad()
 def load_weights(module: torch.nn.Module, weights: Tensors) -> None:
     """Copy weights into a module in place, so that shared tensors stay shared.

@@ -11,16 +11,15 @@ from sklearn.decomposition import PCA
 from aerun.data.plane import axes
 from aerun.evaluation import baselines, splits
 from aerun.evaluation.health import Evidence, health
-from aerun.evaluation.splits import evaluate, knob_tensors
+from aerun.evaluation.splits import evaluate
 from aerun.evaluation.units import LevelUnits, PosteriorUnits, level_units
 from aerun.tasks.summary import final_figures
 
 
 def _evaluate(built, batch, monkeypatch):
     monkeypatch.setattr(splits, "_BATCH", batch)
-    x = built.data.test.gather(slice(1))
-    knobs = knob_tensors(built.knobs, built.training.knob_values(), x)
-    return evaluate(built.objective, built.data.test, knobs, seed=0)
+    values = built.training.knob_values()
+    return evaluate(built.objective, built.data.test, values, seed=0)
 
 
 @pytest.mark.parametrize("overrides", [("model=simple",), ("+regularizer=[l1]",)])
@@ -48,7 +47,7 @@ def test_mse_is_from_clean_inputs_without_sampling():
     """Corruption and a random bottleneck do not enter the comparable figure."""
     _, built = make("model=vae", "corruption=gaussian", "trainer.precision=float64")
     x = built.data.test.gather(slice(None))
-    knobs = knob_tensors(built.knobs, built.training.knob_values(), x)
+    knobs = built.training.knob_values()
     found = evaluate(built.objective, built.data.test, knobs, seed=0)
     with torch.no_grad():
         recon = built.objective.model.eval()(x).recon

@@ -7,7 +7,7 @@ import pytest
 import torch
 from making import make
 
-from aerun.evaluation.splits import evaluate, knob_tensors
+from aerun.evaluation.splits import evaluate
 from aerun.training.events import EpochEnded, PictureDue, StepEnded
 from aerun.training.state import capture, restore, weights_of
 
@@ -35,7 +35,7 @@ def test_a_model_overfits_eight_examples(model):
     )  # fmt: skip
     curve = _curve(built)
     split = built.data.train
-    knobs = knob_tensors(built.knobs, built.training.knob_values(), split.gather([0]))
+    knobs = built.training.knob_values()
     found = evaluate(built.objective, split, knobs, seed=0)
     assert found.mse < 0.004
     assert curve[-1] < curve[0] / 10
@@ -181,8 +181,7 @@ def test_an_epoch_sees_every_example_once_and_weighs_it_once():
     )  # fmt: skip
     (event,) = [e for e in built.training if isinstance(e, EpochEnded)]
     assert event.num_samples == 250
-    knobs = knob_tensors(built.knobs, event.knobs, built.data.train.gather([0]))
-    found = evaluate(built.objective, built.data.train, knobs, seed=0)
+    found = evaluate(built.objective, built.data.train, event.knobs, seed=0)
     assert event.means["loss"] == pytest.approx(found.terms["reconstruction"], rel=1e-6)
 
 
