@@ -58,7 +58,7 @@ class Trained:
         """Wrap a model; use ``aerun.load``."""
         self.directory, self.config = directory, config
         self.model = model.eval()
-        self.spec = spec_of(config)
+        self.spec = spec_of(config, directory)
         self._like = next(model.parameters())
 
     @torch.no_grad()
@@ -168,7 +168,8 @@ def load(directory: str | Path, *, weights: str | None = None) -> Trained:
     config = stored_config(path)
     if "data" not in config:
         raise RunDirectoryError(f"{path} stopped before it saved any weights")
-    objective = build_objective(config, spec_of(config).shape).to(dtype_of(config))
+    shape = tuple(config["data"]["shape"])
+    objective = build_objective(config, shape).to(dtype_of(config))
     name = config["trainer"]["final_weights"] if weights is None else weights
     load_weights(objective, RunDirectory(path).load_weights(name))
     return Trained(path, config, objective.model)

@@ -254,7 +254,7 @@ def resolve(config: Config, spec: Spec) -> dict[str, Any]:
     if trainer["threads"] == "auto":
         trainer["threads"] = _threads(made, spec)
     made["format"] = FORMAT
-    made["data"] = {field.name: getattr(spec, field.name) for field in fields(Spec)}
+    made["data"] = spec.record()
     plain: dict[str, Any] = _plain(made)
     return plain
 

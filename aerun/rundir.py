@@ -17,13 +17,15 @@ from typing import Any
 
 import yaml
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from aerun.errors import RunDirectoryError
 
 _STATE = "checkpoints/last.state"
 _BEFORE = "checkpoints/previous.state"
+WHITENING = "checkpoints/whitening.safetensors"
+"""How the data were whitened, of runs with dataset.scale=zca."""
 
 
 def resume_command(path: Path) -> str:
@@ -100,16 +102,21 @@ class RunDirectory:
             content: All of it.
             durable: Whether to wait until it is on the disk.
         """
-        path = self.path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(f".{path.name}.part")
-        with open(beside, "wb") as handle:
+        with self._beside(name) as beside, open(beside, "wb") as handle:
             handle.write(content)
             if durable:
                 handle.flush()
                 os.fsync(handle.fileno())
+        return self.path / name
+
+    @contextmanager
+    def _beside(self, name: str) -> Iterator[Path]:
+        """A place to write to; what lies there is renamed to ``name`` at the end."""
+        path = self.path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside = path.with_name(f".{path.name}.part")
+        yield beside
         os.replace(beside, path)
-        return path
 
     def write_json(self, name: str, value: Any) -> Path:
         """Write JSON; NaN and infinities become null, which JSON can say."""
@@ -150,8 +157,7 @@ class RunDirectory:
 
     def save_weights(self, name: str, weights: Mapping[str, Tensor]) -> None:
         """Write ``checkpoints/<name>.safetensors``."""
-        content = save({k: _at_rest(v) for k, v in weights.items()})
-        self.write(f"checkpoints/{name}.safetensors", content, durable=True)
+        self.save_tensors(f"checkpoints/{name}.safetensors", weights)
 
     def load_weights(self, name: str) -> dict[str, Tensor]:
         """Read ``checkpoints/<name>.safetensors``.
@@ -159,10 +165,35 @@ class RunDirectory:
         Raises:
             RunDirectoryError: It is absent or damaged.
         """
-        path = self.path / f"checkpoints/{name}.safetensors"
+        return self.load_tensors(f"checkpoints/{name}.safetensors", "weights")
+
+    def save_tensors(
+        self,
+        name: str,
+        tensors: Mapping[str, Tensor],
+        metadata: dict[str, str] | None = None,
+    ) -> None:
+        """Write a file of tensors straight from where they lie, without a copy."""
+        at_rest = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
+        with self._beside(name) as beside:
+            save_file(at_rest, beside, metadata=metadata)
+            with open(beside, "rb") as handle:
+                os.fsync(handle.fileno())
+
+    def load_tensors(self, name: str, what: str) -> dict[str, Tensor]:
+        """Read a file of tensors.
+
+        Args:
+            name: Relative path.
+            what: It holds, for the message.
+
+        Raises:
+            RunDirectoryError: It is absent or damaged.
+        """
+        path = self.path / name
         if not path.is_file():
             raise RunDirectoryError(
-                f"{path} does not exist; the run saved no weights yet"
+                f"{path} does not exist; the run saved no {what} yet"
             )
         try:
             return load_file(path)
@@ -173,10 +204,6 @@ class RunDirectory:
         self, tensors: Mapping[str, Tensor], values: Mapping[str, Any]
     ) -> None:
         """Write ``last.state``; the one before stays as ``previous.state``."""
-        content = save(
-            {name: _at_rest(tensor) for name, tensor in tensors.items()},
-            metadata={"state": json.dumps(values)},
-        )
         last, before = self.path / _STATE, self.path / _BEFORE
         if last.exists():
             # Linked first, so that last.state is never absent.
@@ -184,7 +211,7 @@ class RunDirectory:
             beside.unlink(missing_ok=True)
             os.link(last, beside)
             os.replace(beside, before)
-        self.write(_STATE, content, durable=True)
+        self.save_tensors(_STATE, tensors, {"state": json.dumps(values)})
 
     def has_state(self) -> bool:
         """Whether a state was ever saved."""
@@ -210,10 +237,6 @@ class RunDirectory:
         if damaged:
             raise RunDirectoryError(f"damaged: {', '.join(damaged)}")
         return None
-
-
-def _at_rest(tensor: Tensor) -> Tensor:
-    return tensor.detach().cpu().contiguous()
 
 
 def _finite(value: Any) -> Any:

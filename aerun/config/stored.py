@@ -13,9 +13,9 @@ from omegaconf.errors import OmegaConfBaseException
 from aerun.build import FORMAT
 from aerun.config.compose import unreadable
 from aerun.config.mistakes import BadRequest, Mistake, did_you_mean, listed
-from aerun.data import Spec
+from aerun.data import Spec, Whitening
 from aerun.errors import RunDirectoryError
-from aerun.rundir import RunDirectory
+from aerun.rundir import WHITENING, RunDirectory
 
 CONTINUABLE = (
     "trainer.epochs",
@@ -146,7 +146,15 @@ def _refusal(key: str, directory: Path) -> str:
     )
 
 
-def spec_of(config: Mapping[str, Any]) -> Spec:
-    """What the run's config recorded of its data."""
-    known = config["data"]
-    return Spec(**{**known, "shape": tuple(known["shape"])})
+def spec_of(config: Mapping[str, Any], directory: Path) -> Spec:
+    """What a run recorded of its data: in its config, and a whitening in a file.
+
+    Raises:
+        RunDirectoryError: The data were whitened, and that file is absent or damaged.
+    """
+    whitening = None
+    if config["dataset"]["scale"] == "zca":
+        tensors = RunDirectory(directory).load_tensors(WHITENING, "whitening")
+        whitening = Whitening(**{name: t.numpy() for name, t in tensors.items()})
+    spec: Spec = Spec.from_record(config["data"], whitening)
+    return spec

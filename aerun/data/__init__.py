@@ -5,6 +5,7 @@ from aerun.data.digits import digits
 from aerun.data.mnist import mnist
 from aerun.data.plane import plane
 from aerun.data.prepare import Data, DatasetOptions, prepare
+from aerun.data.scaling import Whitening
 from aerun.data.splits import Source, Spec, Split
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "Source",
     "Spec",
     "Split",
+    "Whitening",
     "array",
     "digits",
     "mnist",

@@ -1,17 +1,26 @@
 """From a source's arrays to scaled training, validation and test parts."""
 
 import hashlib
-from dataclasses import dataclass
-from typing import Annotated, Literal
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Annotated
 
 import numpy as np
 import torch
 
-from aerun.data.splits import Arrays, Source, Spec, Split, non_finite, per_column
+from aerun.data.mapped import Mapped, Stored, block_slices, blocks
+from aerun.data.scaling import (
+    Bounds,
+    Scale,
+    Whitening,
+    fit_whitening,
+    mean_and_deviation,
+    value_range,
+)
+from aerun.data.splits import Arrays, Source, Spec, Split, non_finite
 from aerun.errors import DataError
-from aerun.options import Count, Natural, Range
+from aerun.options import Count, Natural, Positive, Range
 
-Scale = Literal["unit", "standard", "none"]
 Held = Annotated[float, Range(0)]
 """How many examples are held out: a share below 1, or a number of examples."""
 
@@ -32,7 +41,11 @@ class DatasetOptions:
     """Labels whose examples are left out everywhere."""
     scale: Scale
     """unit: the possible or found range to [0, 1]; standard: the training part to mean
-    0 and variance 1; none: as stored. Columns of vectors each by themselves."""
+    0 and variance 1; zca: that, then whitened; none: as stored. Columns of vectors each
+    by themselves."""
+    zca_epsilon: Positive
+    """Added to the variance of each principal axis before whitening, where the values
+    have variance 1 on average."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,6 +56,8 @@ class Data:
     train: Split
     validation: Split
     test: Split
+    notes: tuple[str, ...] = ()
+    """What the user should know of the data before training."""
 
     def to(self, device: torch.device, dtype: torch.dtype) -> "Data":
         """The same data on a device, scaled into ``dtype``."""
@@ -51,6 +66,7 @@ class Data:
             train=self.train.to(device, dtype),
             validation=self.validation.to(device, dtype),
             test=self.test.to(device, dtype),
+            notes=self.notes,
         )
 
 
@@ -59,8 +75,8 @@ def prepare(source: Source, options: DatasetOptions) -> Data:
 
     Args:
         source: Arrays as stored.
-        options: How; mean and variance are those of the training part, a range that
-            the source does not know is that of ``source.train``.
+        options: How; mean, variance and whitening are those of the training part, a
+            range that the source does not know is that of ``source.train``.
 
     Returns:
         Three parts and their spec.
@@ -69,70 +85,115 @@ def prepare(source: Source, options: DatasetOptions) -> Data:
         DataError: A part would be empty, a class is unknown, values are not finite.
     """
     for name, arrays in (("training", source.train), ("test", source.test)):
-        if arrays is not None and (problem := non_finite(arrays[0])):
-            raise DataError(f"the {name} examples have {problem}")
+        if arrays is not None and isinstance(arrays[0], np.ndarray):
+            problem = non_finite(arrays[0])
+            if problem:
+                raise DataError(f"the {name} examples have {problem}")
     parts = _split(source, options)
-    stored = parts["train"][0]
-    shift, scale = _fit_scale(stored, source, options.scale)
-    everything = [x for x, _ in parts.values()]
-    low, high = ((b - shift) / scale for b in _bounds(source, everything))
-    spec = Spec(
-        shape=stored.shape[1:],
+    spec = _spec(source, parts, options)
+    splits = {
+        name: Split(
+            part.stored
+            if isinstance(part.stored, Mapped)
+            else torch.from_numpy(part.stored),
+            None if part.labels is None else torch.from_numpy(part.labels),
+            spec=spec,
+            index=part.index,
+        )
+        for name, part in parts.items()
+    }
+    if spec.whitening is not None:
+        low, high = _whitened_range(splits.values())
+        spec = replace(spec, low=low, high=high)
+    return Data(spec=spec, notes=source.notes, **splits)
+
+
+def _spec(
+    source: Source, parts: Mapping[str, "_Part"], options: DatasetOptions
+) -> Spec:
+    train = parts["train"]
+    shift, scale, whitening = _fit_scale(train, source, options)
+    found = _bounds(source, [part.stored for part in parts.values()])
+    low, high = ((bound - shift) / scale for bound in found)
+    return Spec(
+        shape=train.stored.shape[1:],
         low=float(low.min()),
         high=float(high.max()),
         shift=shift.tolist(),
         scale=scale.tolist(),
         classes=source.classes,
         feature_names=source.feature_names,
-        fingerprint=_fingerprint(parts),
+        fingerprint=_fingerprint(source, parts),
+        stored_low=float(found[0].min()),
+        stored_high=float(found[1].max()),
+        dtype=train.stored.dtype.name,
+        whitening=whitening,
     )
-    splits = {
-        name: Split(
-            torch.from_numpy(x),
-            None if y is None else torch.from_numpy(y),
-            shift=torch.from_numpy(per_column(spec.shift, spec.shape)),
-            scale=torch.from_numpy(per_column(spec.scale, spec.shape)),
-        )
-        for name, (x, y) in parts.items()
-    }
-    return Data(spec=spec, **splits)
 
 
-def _split(source: Source, options: DatasetOptions) -> dict[str, Arrays]:
+def _whitened_range(splits: Iterable[Split]) -> tuple[float, float]:
+    """Only a pass over all examples can tell it."""
+    found = [
+        split.gather(part).aminmax()
+        for split in splits
+        for part in block_slices(len(split), split.spec.shape, 4)
+    ]
+    return min(float(low) for low, _ in found), max(float(h) for _, h in found)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Part:
+    """Examples of one part."""
+
+    stored: Stored
+    labels: np.ndarray | None
+    chosen: np.ndarray
+    """Places of the part's examples in the source."""
+
+    @property
+    def index(self) -> np.ndarray | None:
+        """Which of the stored examples belong to the part; None: all."""
+        return self.chosen if isinstance(self.stored, Mapped) else None
+
+
+def _split(source: Source, options: DatasetOptions) -> dict[str, _Part]:
     """Hold out test and validation examples, then exclude and limit."""
     generator = np.random.default_rng(options.split_seed)
-    train = _take(source.train, generator.permutation(len(source.train[0])))
+    train = generator.permutation(len(source.train[0]))
+    whence = {"train": source.train, "validation": source.train}
     if source.test is None:
-        number = _number(options.test, len(train[0]), "dataset.test")
+        number = _number(options.test, len(train), "dataset.test")
         if options.test == 0:
             raise DataError(
                 "the final figures are measured on these; try dataset.test=0.2",
                 key="dataset.test",
             )
-        test, train = _cut(train, number)
+        test, train = train[:number], train[number:]
+        whence["test"] = source.train
     else:
-        test = source.test
-    number = _number(options.validation, len(train[0]), "dataset.validation")
-    validation, train = _cut(train, number)
-    parts = {"train": train, "validation": validation, "test": test}
+        test, whence["test"] = np.arange(len(source.test[0])), source.test
+    number = _number(options.validation, len(train), "dataset.validation")
+    index = {"train": train[number:], "validation": train[:number], "test": test}
     if options.exclude_classes:
         _check_excluded(source, options.exclude_classes)
-        parts = {n: _exclude(p, options.exclude_classes) for n, p in parts.items()}
+        index = {
+            name: _exclude(whence[name], chosen, options.exclude_classes)
+            for name, chosen in index.items()
+        }
     if options.limit is not None:
-        parts["train"] = _take(parts["train"], slice(options.limit))
-    for name, (x, _) in parts.items():
-        if len(x) == 0:
+        index["train"] = index["train"][: options.limit]
+    for name, chosen in index.items():
+        if len(chosen) == 0:
             raise _empty(name, len(source.train[0]), options)
-    return {name: (np.ascontiguousarray(x), y) for name, (x, y) in parts.items()}
+    return {name: _part(whence[name], chosen) for name, chosen in index.items()}
 
 
-def _take(arrays: Arrays, index: np.ndarray | slice) -> Arrays:
+def _part(arrays: Arrays, index: np.ndarray) -> _Part:
+    """What is in memory is copied in the part's order; what is mapped stays put."""
     x, y = arrays
-    return x[index], None if y is None else y[index]
-
-
-def _cut(arrays: Arrays, number: int) -> tuple[Arrays, Arrays]:
-    return _take(arrays, slice(number)), _take(arrays, slice(number, None))
+    labels = None if y is None else y[index]
+    stored = x if isinstance(x, Mapped) else np.ascontiguousarray(x[index])
+    return _Part(stored=stored, labels=labels, chosen=index)
 
 
 def _number(held: float, total: int, key: str) -> int:
@@ -172,49 +233,54 @@ def _check_excluded(source: Source, excluded: list[int]) -> None:
         )
 
 
-def _exclude(arrays: Arrays, excluded: list[int]) -> Arrays:
+def _exclude(arrays: Arrays, index: np.ndarray, excluded: list[int]) -> np.ndarray:
     labels = arrays[1]
     assert labels is not None, "the check refuses to exclude without labels"
-    return _take(arrays, ~np.isin(labels, excluded))
+    return index[~np.isin(labels[index], excluded)]
 
 
-def _axes(ndim: int) -> int | tuple[int, ...]:
-    """Columns of a table have units of their own, pixels share theirs."""
-    return tuple(range(ndim)) if ndim > 2 else 0
-
-
-def _bounds(source: Source, arrays: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+def _bounds(source: Source, parts: list[Stored]) -> Bounds:
     """Smallest and largest value, possible or found: [1], or [D] of vectors."""
-    if source.bounds is not None:
-        low, high = source.bounds
-        return np.asarray([low], dtype=np.float64), np.asarray([high], dtype=np.float64)
-    axes = _axes(arrays[0].ndim)
-    low = np.min([x.min(axis=axes) for x in arrays], axis=0)
-    high = np.max([x.max(axis=axes) for x in arrays], axis=0)
-    return np.atleast_1d(low.astype(np.float64)), np.atleast_1d(high.astype(np.float64))
+    if source.bounds is None:
+        return value_range(parts)
+    low, high = source.bounds
+    return np.asarray([low], dtype=np.float64), np.asarray([high], dtype=np.float64)
 
 
 def _fit_scale(
-    stored: np.ndarray, source: Source, scale: Scale
-) -> tuple[np.ndarray, np.ndarray]:
+    train: _Part, source: Source, options: DatasetOptions
+) -> tuple[np.ndarray, np.ndarray, Whitening | None]:
     """Shift and scale in stored units: one value for images, one per column."""
-    axes = _axes(stored.ndim)
-    if scale == "none":
-        return np.zeros(1), np.ones(1)
-    if scale == "standard":
-        shift = np.atleast_1d(stored.mean(axis=axes, dtype=np.float64))
-        width = np.atleast_1d(stored.std(axis=axes, dtype=np.float64))
-    else:
+    if options.scale == "none":
+        return np.zeros(1), np.ones(1), None
+    if options.scale == "unit":
         # Of the whole file, so that what is held out of it lies in [0, 1] too; never
         # of a test set of its own.
         shift, high = _bounds(source, [source.train[0]])
         width = high - shift
-    return shift, np.where(width > 0, width, 1.0)
+    else:
+        shift, width = mean_and_deviation(train.stored, train.index)
+    scale = np.where(width > 0, width, 1.0)
+    if options.scale != "zca":
+        return shift, scale, None
+    whitening = fit_whitening(
+        train.stored,
+        train.index,
+        shift=shift,
+        scale=scale,
+        epsilon=options.zca_epsilon,
+    )
+    return shift, scale, whitening
 
 
-def _fingerprint(parts: dict[str, Arrays]) -> str:
+def _fingerprint(source: Source, parts: Mapping[str, _Part]) -> str:
     digest = hashlib.sha256()
-    for name, (x, _) in parts.items():
+    for name, part in parts.items():
+        x = part.stored
         digest.update(f"{name} {x.shape} {x.dtype}".encode())
-        digest.update(x.data)
+        if source.content is not None:
+            digest.update(f"{source.content} {part.chosen.tolist()}".encode())
+            continue
+        for block in blocks(x):
+            digest.update(np.ascontiguousarray(block).data)
     return digest.hexdigest()[:16]

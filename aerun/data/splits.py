@@ -1,15 +1,18 @@
 """What a source delivers and what training sees."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from aerun.data.mapped import Mapped, Stored
+from aerun.data.scaling import Whitening, per_column
 from aerun.features import UNIT_DATA, UNIT_TARGET, Feature
 
-Arrays = tuple[np.ndarray, np.ndarray | None]
+Arrays = tuple[Stored, np.ndarray | None]
 """Examples [N, *shape] and labels [N] (int64), or None where there are none."""
 
 
@@ -27,6 +30,10 @@ class Source:
     """Names of the labels 0, 1, ..."""
     feature_names: tuple[str, ...] | None = None
     """Names of the columns of vectors."""
+    content: str | None = None
+    """A hash of all examples, where the source knows one; None: they are hashed."""
+    notes: tuple[str, ...] = ()
+    """Sentences about the data that the user should read before training."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,18 +53,41 @@ class Spec:
     feature_names: tuple[str, ...] | None
     fingerprint: str
     """SHA-256 of all examples and the split, first 16 hexadecimal digits."""
+    stored_low: float
+    """Smallest possible value as stored, or the smallest found; drawn black."""
+    stored_high: float
+    """Largest possible value as stored, or the largest found; drawn white."""
+    dtype: str
+    """NumPy's name of the type as stored."""
+    whitening: Whitening | None = None
+    """Follows the scaling, where the data are whitened."""
 
     def scaled(self, x: np.ndarray) -> np.ndarray:
         """Examples [N, *shape] in the units of the data, scaled."""
-        return (x - per_column(self.shift, self.shape)) / per_column(
+        x = (x - per_column(self.shift, self.shape)) / per_column(
             self.scale, self.shape
         )
+        if self.whitening is None:
+            return x
+        white = (x.reshape(len(x), -1) - self.whitening.mean) @ self.whitening.matrix
+        return white.reshape(x.shape)
 
     def unscaled(self, x: np.ndarray) -> np.ndarray:
         """Scaled examples [N, *shape], back in the units of the data."""
+        if self.whitening is not None:
+            flat = x.reshape(len(x), -1) @ self.whitening.inverse + self.whitening.mean
+            x = flat.reshape(x.shape)
         return x * per_column(self.scale, self.shape) + per_column(
             self.shift, self.shape
         )
+
+    def stored(self, x: np.ndarray) -> np.ndarray:
+        """Scaled examples as they would have been stored: in range, rounded."""
+        x = self.unscaled(x)
+        dtype = np.dtype(self.dtype)
+        if dtype.kind == "f":
+            return x.astype(dtype)
+        return np.rint(np.clip(x, self.stored_low, self.stored_high)).astype(dtype)
 
     @property
     def is_image(self) -> bool:
@@ -70,14 +100,21 @@ class Spec:
         within = self.low >= 0 and self.high <= 1
         return frozenset({UNIT_TARGET, UNIT_DATA}) if within else frozenset()
 
+    def record(self) -> dict[str, Any]:
+        """Everything but the whitening, which a run keeps in a file of its own."""
+        names = [field.name for field in fields(self) if field.name != "whitening"]
+        return {name: getattr(self, name) for name in names}
 
-def per_column(values: Sequence[float], shape: Sequence[int]) -> np.ndarray:
-    """One value, or one per column, as an array that meets examples of ``shape``."""
-    return np.reshape(values, (-1,) + (1,) * (len(shape) - 1))
+    @classmethod
+    def from_record(cls, known: Mapping[str, Any], whitening: Whitening | None) -> Any:
+        """The spec of which ``record`` told."""
+        return cls(**{**known, "shape": tuple(known["shape"]), "whitening": whitening})
 
 
 def non_finite(x: np.ndarray) -> str:
     """How many values are NaN or infinite, and where the first is; "" for none."""
+    if x.dtype.kind in "ui":
+        return ""
     bad = ~np.isfinite(x)
     if not bad.any():
         return ""
@@ -91,55 +128,105 @@ class Split:
 
     def __init__(
         self,
-        stored: Tensor,
+        stored: Tensor | Mapped,
         labels: Tensor | None,
         *,
-        shift: Tensor,
-        scale: Tensor,
+        spec: Spec,
+        index: np.ndarray | None = None,
+        device: torch.device = torch.device("cpu"),  # noqa: B008 - a constant
         dtype: torch.dtype = torch.float32,
     ) -> None:
-        """Hold stored examples [N, *shape] and how to scale them when gathered."""
-        self.stored, self.labels = stored, labels
-        self.shift, self.scale, self.dtype = shift, scale, dtype
+        """Hold stored examples and how to scale them when gathered.
+
+        Args:
+            stored: [N, *shape]; what is mapped stays in its file on every device.
+            labels: Of the part's examples, or None.
+            spec: How to scale.
+            index: Which of the stored examples make up the part; None: all.
+            device: Where batches are made.
+            dtype: Of batches.
+        """
+        self.stored, self.labels, self.spec, self.index = stored, labels, spec, index
+        self.device, self.dtype = device, dtype
+        double = stored.dtype in (torch.float64, np.dtype(np.float64))
         # Double stays double until it is scaled, so that a large mean costs nothing.
-        self._working = torch.float64 if stored.dtype == torch.float64 else dtype
-        self._shift = shift.to(self._working).to(stored.device)
-        self._factor = (1 / scale.double()).to(self._working).to(stored.device)
-        self._centred = bool((shift != 0).any())
+        self._working = torch.float64 if double else dtype
+        # An Apple GPU has no double precision: such batches are scaled on the CPU.
+        self._scaled_on = (
+            torch.device("cpu") if device.type == "mps" and double else device
+        )
+        self._centred = any(value != 0 for value in spec.shift)
+        self._shift = self._constant(per_column(spec.shift, spec.shape))
+        factor = 1 / np.asarray(per_column(spec.scale, spec.shape), dtype=np.float64)
+        self._factor = self._constant(factor)
+        if spec.whitening is not None:
+            self._mean = self._constant(spec.whitening.mean)
+            self._matrix = self._constant(spec.whitening.matrix)
+
+    def _constant(self, values: np.ndarray) -> Tensor:
+        tensor = torch.from_numpy(np.asarray(values, dtype=np.float64))
+        return tensor.to(self._working).to(self._scaled_on)
 
     def __len__(self) -> int:
         """Number of examples."""
-        return len(self.stored)
+        return len(self.stored) if self.index is None else len(self.index)
 
     def gather(self, indices: Tensor | slice) -> Tensor:
         """Scaled examples [B, *shape] at ``indices`` [B], on the split's device."""
-        x = self.stored[indices].to(self._working)
+        x = self._rows(indices).to(self._working)
         if self._centred:
             x = x - self._shift
-        return (x * self._factor).to(self.dtype)
+        x = x * self._factor
+        if self.spec.whitening is not None:
+            x = ((x.flatten(1) - self._mean) @ self._matrix).view_as(x)
+        return x.to(self.dtype).to(self.device)
+
+    def _rows(self, indices: Tensor | slice) -> Tensor:
+        """Examples as stored, where they are to be scaled."""
+        if isinstance(self.stored, Tensor):
+            if self.index is not None:
+                indices = torch.from_numpy(self.index[_on_host(indices)])
+            elif isinstance(indices, Tensor):
+                indices = indices.to(self.stored.device)
+            return self.stored[indices]
+        places = _on_host(indices)
+        rows = self.stored[places if self.index is None else self.index[places]]
+        return torch.from_numpy(rows).to(self._scaled_on)
 
     def to(self, device: torch.device, dtype: torch.dtype) -> "Split":
-        """The same examples on a device, scaled into ``dtype``."""
-        if device.type == "mps" and self.stored.dtype == torch.float64:
-            # That device has no double precision: scale here, once.
-            zero, one = torch.zeros_like(self.shift), torch.ones_like(self.scale)
-            scaled = self.gather(slice(None)).to(device)
-            return Split(scaled, self.labels, shift=zero, scale=one, dtype=dtype)
+        """The same examples in batches on a device, scaled into ``dtype``."""
+        stored = self.stored
+        if isinstance(stored, Tensor) and not (
+            device.type == "mps" and stored.dtype == torch.float64
+        ):
+            stored = stored.to(device)
         return Split(
-            self.stored.to(device),
+            stored,
             self.labels,
-            shift=self.shift,
-            scale=self.scale,
+            spec=self.spec,
+            index=self.index,
+            device=device,
             dtype=dtype,
         )
 
     def first(self, number: int) -> "Split":
         """The first examples only."""
-        labels = None if self.labels is None else self.labels[:number]
+        stored, index = self.stored, self.index
+        if index is not None:
+            index = index[:number]
+        elif isinstance(stored, Tensor):
+            stored = stored[:number]
+        else:
+            index = np.arange(min(number, len(stored)))
         return Split(
-            self.stored[:number],
-            labels,
-            shift=self.shift,
-            scale=self.scale,
+            stored,
+            None if self.labels is None else self.labels[:number],
+            spec=self.spec,
+            index=index,
+            device=self.device,
             dtype=self.dtype,
         )
+
+
+def _on_host(indices: Tensor | slice) -> np.ndarray | slice:
+    return indices if isinstance(indices, slice) else indices.cpu().numpy()

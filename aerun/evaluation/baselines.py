@@ -1,15 +1,20 @@
 """What simpler methods reach on the same data."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 
+_COVARIANCE = 4096  # elements per example up to which the covariance is solved exactly
+_EXACT = 600 * 2**20  # bytes of examples that PCA by the covariance may hold
+_SAMPLED = 128 * 2**20  # of examples too large for that, which the solver copies
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Principal:
-    """PCA fitted to the training part."""
+    """PCA fitted to examples of the training part."""
 
     components: np.ndarray
     """Orthonormal rows, [k, D]."""
@@ -17,35 +22,60 @@ class Principal:
     """Mean squared error per element on the test part, scaled units."""
 
 
-def mean_mse(train: np.ndarray, test: np.ndarray) -> float:
-    """The error of always answering with the mean training example."""
-    mean = train.mean(axis=0, dtype=np.float64)
-    return float(np.square(test - mean).mean())
+def mean_mse(mean: np.ndarray, test: Iterable[np.ndarray]) -> float:
+    """The error of always answering with the mean training example.
+
+    Args:
+        mean: Of the training part, [D].
+        test: Blocks of flattened test examples, [n, D].
+    """
+    return _mean_of(np.square(block - mean) for block in test)
 
 
-def pca(train: np.ndarray, test: np.ndarray, size: int) -> Principal | None:
+def pca_examples(size: int) -> int:
+    """To how many examples of so many elements PCA can be fitted in memory."""
+    return _EXACT // (4 * size) if size <= _COVARIANCE else _SAMPLED // (4 * size)
+
+
+def pca(train: np.ndarray, test: Iterable[np.ndarray], size: int) -> Principal | None:
     """PCA at the same code size.
 
     Args:
-        train: Flattened training examples, [N, D], scaled units.
-        test: Flattened test examples, [M, D].
+        train: Flattened training examples, [N, D], scaled units; overwritten.
+        test: Blocks of flattened test examples, [n, D].
         size: Size of the code, k.
 
     Returns:
         None when k is not smaller than D, or there are too few examples.
     """
-    if size >= train.shape[1] or size > len(train) or len(train) < 2:
+    num_elements = train.shape[1]
+    if size >= num_elements or size > len(train) or len(train) < 2:
         return None
     from sklearn.decomposition import PCA
 
     # In single precision the covariance of data far from zero would be noise.
     centre = train.mean(axis=0, dtype=np.float64).astype(train.dtype)
-    if not (train - centre).any():
+    train -= centre
+    if not train.any():
         return None  # all examples are the same: there is no direction to find
-    model = PCA(size, svd_solver="covariance_eigh").fit(train - centre)
-    restored = model.inverse_transform(model.transform(test - centre))
-    mse = float(np.square(restored - (test - centre), dtype=np.float64).mean())
-    return Principal(components=model.components_, mse=mse)
+    solver = "covariance_eigh" if num_elements <= _COVARIANCE else "randomized"
+    model = PCA(size, svd_solver=solver, random_state=0).fit(train)
+
+    def errors() -> Iterator[np.ndarray]:
+        for block in test:
+            centred = block - centre
+            restored = model.inverse_transform(model.transform(centred))
+            yield np.square(restored - centred, dtype=np.float64)
+
+    return Principal(components=model.components_, mse=_mean_of(errors()))
+
+
+def _mean_of(arrays: Iterable[np.ndarray]) -> float:
+    total, number = 0.0, 0
+    for array in arrays:
+        total += float(array.sum(dtype=np.float64))
+        number += array.size
+    return total / number
 
 
 def principal_angles(decoder: np.ndarray, components: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from aerun.data.mapped import block_slices
 from aerun.data.splits import Split
 from aerun.draws import Draws, DryDraws, draw
 from aerun.models.outputs import Outputs, Posterior
@@ -41,7 +42,7 @@ def evaluate(
         seed: Of the noise.
     """
     objective.eval()
-    device = split.stored.device
+    device = split.device
     generator = torch.Generator(device=device).manual_seed(seed)
     sums: dict[str, float] = {}
     squared, elements = 0.0, 0
@@ -90,8 +91,14 @@ def knob_tensors(values: Mapping[str, float], like: Tensor) -> dict[str, Tensor]
 
 def batches(split: Split) -> Iterator[Tensor]:
     """A whole split in order, [B, *shape] at a time."""
-    for start in range(0, len(split), _BATCH):
-        yield split.gather(slice(start, start + _BATCH))
+    for part in block_slices(len(split), split.spec.shape, 4, most=_BATCH):
+        yield split.gather(part)
+
+
+def flat_blocks(split: Split) -> Iterator[np.ndarray]:
+    """A whole split in order, scaled and flattened, [B, D] at a time."""
+    for x in batches(split):
+        yield x.flatten(1).cpu().numpy()
 
 
 @torch.no_grad()

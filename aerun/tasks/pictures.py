@@ -147,8 +147,7 @@ class Pictures:
 
     def _range(self) -> tuple[float, float]:
         """Black and white, in the units of the data."""
-        scale, shift = self.spec.scale[0], self.spec.shift[0]
-        low, high = self.spec.low * scale + shift, self.spec.high * scale + shift
+        low, high = self.spec.stored_low, self.spec.stored_high
         return low, high if high > low else low + 1.0
 
 

@@ -10,7 +10,7 @@ from aerun.errors import DataError
 from aerun.rundir import RunDirectory
 from aerun.tasks.interruption import stop_signals
 from aerun.tasks.recorder import Recorder
-from aerun.tasks.train import fit, starting_weights, threads
+from aerun.tasks.train import fit, starting_weights, threads, write_config
 
 log = logging.getLogger("aerun")
 
@@ -53,7 +53,7 @@ def resume(config: Mapping[str, Any], directory: Path) -> dict[str, Any]:
             log.info("%s saved no state; starting from its beginning.", directory)
         if _moved_end(before, config):
             recorder.training.position.stopped = False
-        run.write_yaml("config.yaml", config)
+        write_config(run, config, data.spec)
         return fit(config, recorder, wish)
 
 

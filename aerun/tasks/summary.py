@@ -10,13 +10,17 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from aerun.build import Built
-from aerun.data.splits import Split
 from aerun.evaluation import baselines
 from aerun.evaluation.health import Evidence, health
-from aerun.evaluation.splits import collect, evaluate, reconstructions
+from aerun.evaluation.moments import Moments
+from aerun.evaluation.splits import (
+    batches,
+    collect,
+    evaluate,
+    flat_blocks,
+    reconstructions,
+)
 from aerun.evaluation.units import PosteriorUnits, level_units, posterior_units
 
 _TRAIN_EXAMPLES = 10_000  # of the training part, enough to compare it with the test
@@ -44,20 +48,22 @@ def final_figures(
     metrics |= {f"test/{name}": value for name, value in found.terms.items()}
     metrics["test/mse"] = found.mse
     metrics["train/mse"] = train.mse
-    flat_train, flat_test = _flat(data.train), _flat(test)
-    mean_mse = baselines.mean_mse(flat_train, flat_test)
+    mean = Moments(flat_blocks(data.train)).mean
+    mean_mse = baselines.mean_mse(mean, flat_blocks(test))
     metrics["mean/mse"] = mean_mse
-    metrics |= _principal(built, flat_train, flat_test)
+    metrics |= _principal(built)
     posterior = posterior_units(model, test)
     if posterior is not None:
         metrics["test/active_units"] = posterior.num_active
-    outputs = collect(lambda x: reconstructions(model, x).flatten(1), test)
+    outputs = Moments(
+        reconstructions(model, x).flatten(1).cpu().numpy() for x in batches(test)
+    )
     evidence = Evidence(
         train_mse=train.mse,
         test_mse=found.mse,
         mean_mse=mean_mse,
-        recon_variance=float(outputs.var(axis=0, dtype=np.float64).mean()),
-        data_variance=float(flat_test.var(axis=0, dtype=np.float64).mean()),
+        recon_variance=float(outputs.variance.mean()),
+        data_variance=float(Moments(flat_blocks(test)).variance.mean()),
         levels=level_units(model, test),
         posterior=posterior,
         num_train=len(some),
@@ -66,17 +72,20 @@ def final_figures(
     return metrics, health(evidence), posterior
 
 
-def _principal(
-    built: Built, train: np.ndarray, test: np.ndarray
-) -> dict[str, float | None]:
+def _principal(built: Built) -> dict[str, float | int | None]:
     """PCA at the same code size; of a linear decoder also the angles to it."""
     model: Any = built.objective.model
-    like = built.data.test.gather(slice(1))
+    train, test = built.data.train, built.data.test
+    like = test.gather(slice(1))
     size = model.encode(like).shape[1]
-    found = baselines.pca(train, test, size)
+    some = train.first(baselines.pca_examples(like.numel()))
+    flat = collect(lambda x: x.flatten(1), some)
+    found = baselines.pca(flat, flat_blocks(test), size)
     if found is None:
         return {"pca/mse": None}
-    metrics: dict[str, float | None] = {"pca/mse": found.mse}
+    metrics: dict[str, float | int | None] = {"pca/mse": found.mse}
+    if len(some) < len(train):
+        metrics["pca/examples"] = len(some)
     if hasattr(model, "decode"):
         decoder = baselines.linear_decoder(model, size, like)
         if decoder is not None:
@@ -84,10 +93,6 @@ def _principal(
             metrics["pca/largest_angle"] = float(angles[-1])
             metrics["pca/mean_angle"] = float(angles.mean())
     return metrics
-
-
-def _flat(split: Split) -> np.ndarray:
-    return collect(lambda x: x.flatten(1), split)
 
 
 def identity(config: Mapping[str, Any]) -> dict[str, Any]:

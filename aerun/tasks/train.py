@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ import torch
 from torch import Tensor
 
 from aerun.build import Built, build, load_data, resolve
+from aerun.data import Spec, Whitening
 from aerun.errors import Interrupted, RunFailed
-from aerun.rundir import RunDirectory, resume_command
+from aerun.rundir import WHITENING, RunDirectory, resume_command
 from aerun.tasks.interruption import Wish, stop_signals
 from aerun.tasks.recorder import Recorder
 from aerun.tasks.summary import final_figures, identity
@@ -38,11 +40,19 @@ def train(config: Mapping[str, Any], directory: Path) -> dict[str, Any]:
     config = resolve(config, data.spec)
     run = RunDirectory(directory)
     with stop_signals() as wish, threads(config["trainer"]["threads"]):
-        run.write_yaml("config.yaml", config)
+        write_config(run, config, data.spec)
         built = build(config, data, start=starting_weights(config))
         recorder = Recorder(config, built, run)
         _announce(config, built, directory)
         return fit(config, recorder, wish)
+
+
+def write_config(run: RunDirectory, config: Mapping[str, Any], spec: Spec) -> None:
+    """Record what a run was made with; the tensors first, then what names them."""
+    if spec.whitening is not None:
+        arrays = {f.name: getattr(spec.whitening, f.name) for f in fields(Whitening)}
+        run.save_tensors(WHITENING, {n: torch.from_numpy(a) for n, a in arrays.items()})
+    run.write_yaml("config.yaml", config)
 
 
 def fit(config: Mapping[str, Any], recorder: Recorder, wish: Wish) -> dict[str, Any]:

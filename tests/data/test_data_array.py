@@ -72,6 +72,7 @@ def test_what_is_read_can_be_prepared(
         limit=None,
         exclude_classes=[],
         scale="unit",
+        zca_epsilon=0.1,
     )
     data = prepare(array(path=save(RANDOM.random(shape))), options)
     batch = data.train.gather(slice(8))

@@ -19,6 +19,7 @@ OPTIONS = DatasetOptions(
     limit=None,
     exclude_classes=[],
     scale="none",
+    zca_epsilon=0.1,
 )
 ALL = slice(None)
 
