@@ -111,16 +111,23 @@ def load_data(config: Config) -> Data:
         DataError: The data are absent or unusable.
     """
     key = json.dumps(config["dataset"], sort_keys=True)
-    # A file that changed between two runs of one process is another data set.
-    paths = [v for v in config["dataset"].values() if isinstance(v, str)]
-    stamps = tuple(
-        (path, Path(path).stat().st_mtime_ns) for path in paths if os.path.isfile(path)
-    )
-    return _load_data(key, stamps)
+    return _load_data(key, _stamps(config["dataset"]))
+
+
+def _stamps(node: Config) -> tuple[Any, ...]:
+    """Tells files that changed between two runs of one process: other data.
+
+    A source that reads folders brings a function ``stamp(options)`` of its own.
+    """
+    stamp = getattr(locate(node["_target_"]), "stamp", None)
+    if stamp is not None:
+        return (stamp(node),)
+    paths = [Path(v).expanduser() for v in node.values() if isinstance(v, str)]
+    return tuple((str(p), p.stat().st_mtime_ns) for p in paths if p.is_file())
 
 
 @functools.lru_cache(maxsize=4)
-def _load_data(key: str, stamps: tuple[tuple[str, int], ...]) -> Data:
+def _load_data(key: str, stamps: tuple[Any, ...]) -> Data:
     node = json.loads(key)
     options = {f.name: node[f.name] for f in fields(DatasetOptions)}
     return prepare(make(node), DatasetOptions(**options))

@@ -199,6 +199,7 @@ def _part(arrays: Arrays, index: np.ndarray) -> _Part:
 def _number(held: float, total: int, key: str) -> int:
     """A share below 1 or a number of examples, as a number of examples."""
     number = round(held * total) if held < 1 else int(held)
+    number = max(number, 1) if held > 0 else 0  # of few examples at least one
     if number >= total:
         raise DataError(
             f"{number} of {total} examples would be held out and none left to train "

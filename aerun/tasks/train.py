@@ -181,6 +181,27 @@ def _announce(config: Mapping[str, Any], built: Built, directory: Path) -> None:
         if config["device"] == "cpu"
         else "",
     )
+    log.info("%s", scaling_in_words(config["dataset"]["scale"], data.spec))
+    for note in data.notes:
+        log.info("%s", note)
+
+
+def scaling_in_words(scale: str, spec: Spec) -> str:
+    """How the values that the model sees were made from those stored."""
+    columns = len(spec.shift) > 1
+    if scale == "none":
+        return "Scaling: none; values are used as stored."
+    low, high = f"{spec.stored_low:.5g}", f"{spec.stored_high:.5g}"
+    if scale == "unit":
+        what = "each column from its range" if columns else f"from [{low}, {high}]"
+        return f"Scaling: {what} to [0, 1]; undone in pictures."
+    what = (
+        "each column to mean 0 and variance 1"
+        if columns
+        else f"mean {spec.shift[0]:.5g} to 0, deviation {spec.scale[0]:.5g} to 1"
+    )
+    white = ", then whitened (ZCA)" if scale == "zca" else ""
+    return f"Scaling: {what}{white}; undone in pictures."
 
 
 def _tell(summary: Mapping[str, Any], recorder: Recorder) -> None:

@@ -1,0 +1,273 @@
+"""A folder of the user's own images."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from aerun.data.cache import cached
+from aerun.data.image_files import (
+    SUFFIXES,
+    ImageProblem,
+    decode,
+    find,
+    in_threads,
+)
+from aerun.data.image_index import Known, known_files, remember_problems
+from aerun.data.mapped import Mapped
+from aerun.data.splits import Source
+from aerun.errors import DataError
+from aerun.options import Count
+from aerun.progress import progress_bar
+
+_DECODED = "1"  # changes whenever the same bytes would be decoded differently
+_NAMED = 3  # unusable files that a message names
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Folder:
+    """Images of one part of the data."""
+
+    path: Path
+    key: str
+    """The option that named it."""
+    files: Known
+
+
+class _Undecodable(Exception):
+    """Files that only decoding showed to be damaged; they are remembered now."""
+
+
+def image_folder(
+    *,
+    path: str,
+    test_path: str | None,
+    size: Count | list[Count] | None,
+    colour: Literal["auto", "grey", "rgb"],
+    unusable: Literal["refuse", "skip"],
+) -> Source:
+    """Any image files below a folder; folders directly in it are classes.
+
+    Args:
+        path: The folder; where it holds ``train`` and ``test`` and nothing else, these
+            are the two parts.
+        test_path: A folder of test images; None: a share is held out.
+        size: Height and width, or one number for both, that images are stretched to;
+            None: all have one size.
+        colour: Channels: "auto" is grey where all images are.
+        unusable: Whether files that are no images of 8 bits are an error or left out.
+
+    Returns:
+        Bytes [N, C, H, W] in a file of the cache, decoded on the first call.
+
+    Raises:
+        DataError: There is no folder or no image, one cannot be used, sizes differ.
+    """
+    places = _places(path, test_path)
+    while True:
+        folders = [_look(place, key) for place, key in places]
+        folders, notes = _usable(folders, skip=unusable == "skip")
+        shape = _shape(folders, size)
+        everything = [file for folder in folders for file in folder.files.values()]
+        grey = all(file.is_grey for file in everything)
+        is_grey = grey if colour == "auto" else colour == "grey"
+        if any((file.height, file.width) != shape for file in everything):
+            notes.append(f"Images are stretched to {shape[0]}x{shape[1]} pixels.")
+        try:
+            images = [_pixels(folder, shape, is_grey=is_grey) for folder in folders]
+            break
+        except _Undecodable:
+            continue
+    classes, labels, said = _labels(folders)
+    parts = list(zip(images, labels, strict=True))
+    return Source(
+        train=parts[0],
+        test=parts[1] if len(parts) > 1 else None,
+        bounds=(0, 255),
+        classes=classes,
+        content=" ".join(_key(folder, shape, is_grey=is_grey) for folder in folders),
+        notes=(*notes, *said),
+    )
+
+
+def _stamp(options: Mapping[str, Any]) -> str:
+    """Tells whether anything in the folders changed since the last call."""
+    folders = [
+        Path(options[k]).expanduser() for k in ("path", "test_path") if options[k]
+    ]
+    found = [find(folder)[0] if folder.is_dir() else None for folder in folders]
+    return hashlib.sha256(json.dumps(found).encode()).hexdigest()
+
+
+image_folder.stamp = _stamp  # type: ignore[attr-defined]
+
+
+# -- which files -----------------------------------------------------------------------
+
+
+def _places(path: str, test_path: str | None) -> list[tuple[Path, str]]:
+    """The folders of the training and perhaps the test part, with their options."""
+    folder = Path(path).expanduser()
+    if test_path is not None:
+        test = Path(test_path).expanduser()
+        return [(folder, "dataset.path"), (test, "dataset.test_path")]
+    if folder.is_dir():
+        inside = {p.name for p in folder.iterdir() if not p.name.startswith(".")}
+        if inside == {"train", "test"}:
+            return [(folder / name, "dataset.path") for name in ("train", "test")]
+    return [(folder, "dataset.path")]
+
+
+def _look(path: Path, key: str) -> Folder:
+    if not path.is_dir():
+        what = "is a file; give the folder that holds it" if path.exists() else (
+            "does not exist; give a folder of images"
+        )  # fmt: skip
+        raise DataError(f"{path} {what}", key=key)
+    try:
+        found, others = find(path)
+    except PermissionError as error:
+        raise DataError(
+            f"{error.filename} cannot be read ({error.strerror}); change its "
+            "permissions, or move the images elsewhere",
+            key=key,
+        ) from None
+    if not found:
+        kinds = ", ".join(suffix.removeprefix(".") for suffix in SUFFIXES)
+        inside = f"only other files such as {others[0]}" if others else "nothing"
+        raise DataError(
+            f"{path} holds {inside}; give a folder of images ({kinds})", key=key
+        )
+    return Folder(path=path, key=key, files=known_files(path, found))
+
+
+def _usable(folders: Sequence[Folder], *, skip: bool) -> tuple[list[Folder], list[str]]:
+    """The folders without unusable files; these are refused or noted."""
+    kept, notes = [], []
+    for folder in folders:
+        bad = {n: f.problem for n, f in folder.files.items() if f.problem is not None}
+        good = {n: f for n, f in folder.files.items() if n not in bad}
+        told = "; ".join(
+            f"{folder.path / name} {problem}"
+            for name, problem in list(bad.items())[:_NAMED]
+        )
+        more = f"; and {len(bad) - _NAMED} more" if len(bad) > _NAMED else ""
+        count = f"{len(bad)} of {len(folder.files)} files"
+        if bad and (not skip or not good):
+            out = "" if not good else "; dataset.unusable=skip leaves such files out"
+            raise DataError(
+                f"{count} cannot be used: {told}{more}{out}", key=folder.key
+            )
+        if bad:
+            notes.append(f"{count} are left out: {told}{more}.")
+        kept.append(Folder(path=folder.path, key=folder.key, files=good))
+    train = kept[0]
+    least = 2 if len(kept) > 1 else 3
+    if len(train.files) < least:
+        raise DataError(
+            f"{train.path} holds {len(train.files)} usable image"
+            f"{'s' * (len(train.files) > 1)} ({', '.join(train.files)}); training, "
+            f"validation {'' if least == 2 else 'and test '}need one each at the "
+            "least, and hundreds to learn anything: add images",
+            key=train.key,
+        )
+    return kept, notes
+
+
+def _labels(
+    folders: Sequence[Folder],
+) -> tuple[tuple[str, ...] | None, list[np.ndarray | None], list[str]]:
+    """Names of classes, each part's labels, and what to say of them."""
+    names = [list(folder.files) for folder in folders]
+    none: list[np.ndarray | None] = [None for _ in folders]
+    if any("/" not in name for part in names for name in part):
+        return None, none, []
+    tops = [[name.partition("/")[0] for name in part] for part in names]
+    classes = tuple(sorted({top for part in tops for top in part}))
+    if len(classes) == 1:
+        said = (
+            f"All images of {folders[0].path} lie in one folder, {classes[0]}: there "
+            "is only one class, so there are no labels."
+        )
+        return None, none, [said]
+    number = {name: i for i, name in enumerate(classes)}
+    labels = [np.asarray([number[t] for t in part], dtype=np.int64) for part in tops]
+    shown = ", ".join(classes[:5]) + (", ..." if len(classes) > 5 else "")
+    return classes, list(labels), [f"Labels: {len(classes)} class folders ({shown})."]
+
+
+# -- their pixels ----------------------------------------------------------------------
+
+
+def _shape(folders: Sequence[Folder], size: int | list[int] | None) -> tuple[int, int]:
+    """Height and width of every example."""
+    if isinstance(size, int):
+        return size, size
+    if size is not None:
+        if len(size) != 2:
+            problem = (
+                "give height and width, dataset.size=[H,W], or one number for both"
+            )
+            raise DataError(problem, key="dataset.size")
+        return size[0], size[1]
+    first: dict[tuple[int, int], Path] = {}
+    counts: Counter[tuple[int, int]] = Counter()
+    for folder in folders:
+        for name, file in folder.files.items():
+            shape = (file.height, file.width)
+            first.setdefault(shape, folder.path / name)
+            counts[shape] += 1
+    (usual, _), *rest = counts.most_common()
+    if rest:
+        odd = rest[0][0]
+        raise DataError(
+            f"the images have {len(counts)} sizes (height x width): {first[usual]} is "
+            f"{usual[0]}x{usual[1]}, {first[odd]} is {odd[0]}x{odd[1]}; bring all to "
+            f"one with dataset.size=[{usual[0]},{usual[1]}]",
+            key="dataset.size",
+        )
+    return usual
+
+
+def _key(folder: Folder, shape: tuple[int, int], *, is_grey: bool) -> str:
+    """Names the decoded bytes by all that they are made from."""
+    digest = hashlib.sha256(f"{_DECODED} {shape} {is_grey}".encode())
+    for file in folder.files.values():
+        digest.update(file.sha256.encode())
+    return f"images-{digest.hexdigest()[:32]}"
+
+
+def _pixels(folder: Folder, shape: tuple[int, int], *, is_grey: bool) -> Mapped:
+    """The decoded images of a folder, [N, C, H, W].
+
+    Raises:
+        _Undecodable: Some are damaged.
+    """
+    problems: dict[str, str] = {}
+    blank = np.zeros((1 if is_grey else 3, *shape), dtype=np.uint8)
+
+    def one(name: str) -> np.ndarray:
+        try:
+            return decode(folder.path / name, size=shape, is_grey=is_grey)
+        except ImageProblem as problem:
+            problems[name] = str(problem)
+            return blank
+
+    def make() -> Iterator[np.ndarray]:
+        names = list(folder.files)
+        what = f"Decoding {folder.path.name}"
+        with progress_bar(len(names), unit="image", description=what) as bar:
+            for pixels in in_threads(one, names):
+                yield pixels
+                bar.update()
+        if problems:
+            remember_problems(folder.path, folder.files, problems)
+            raise _Undecodable
+
+    key = _key(folder, shape, is_grey=is_grey)
+    return cached(key, (len(folder.files), *blank.shape), make)
