@@ -1,20 +1,25 @@
 """Examples in a file, read on demand: for data larger than memory."""
 
+import contextlib
+import ctypes
 import mmap
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
-_RESIDENT = 256 * 2**20  # bytes read before the pages of a mapping are given back
-_BLOCK = 64 * 2**20  # bytes of examples that pass through memory at a time
+_RESIDENT = 128 * 2**20  # bytes read before the pages of a mapping are given back
+_BLOCK = 16 * 2**20  # bytes of examples that pass through memory at a time
+_LARGE = 512 * 2**20  # bytes of a mapping from which on memory is saved
+_KEPT = 4 * 2**20  # largest block that the C library may keep when it is freed
+_M_MMAP_THRESHOLD = -3  # its number in malloc.h
 
 
 class Mapped:
     """A memory-mapped array of examples [N, *shape] of which little stays in memory.
 
     Pages that were read count as memory of the process until they are given back, which
-    happens every 256 MiB; the system keeps them in its own cache while it has room.
+    happens every 128 MiB; the system keeps them in its own cache while it has room.
     """
 
     def __init__(
@@ -36,6 +41,8 @@ class Mapped:
         )
         self._array = flat.reshape(shape)
         self._read = 0
+        if flat.nbytes > _LARGE:
+            _give_freed_memory_back()
 
     @property
     def ndim(self) -> int:
@@ -60,6 +67,16 @@ class Mapped:
             self._map.madvise(mmap.MADV_DONTNEED)
 
 
+def _give_freed_memory_back() -> None:
+    """Let the C library return freed blocks at once, where it can be told to.
+
+    glibc keeps blocks up to 32 MiB for later, and small results that stay among them
+    pin hundreds of megabytes (measured: 3.2 GB against 1.3 GB on large images).
+    """
+    with contextlib.suppress(AttributeError, OSError):
+        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _KEPT)
+
+
 Stored = np.ndarray | Mapped
 """Examples [N, *shape], in memory or in a file."""
 
@@ -73,7 +90,7 @@ def blocks(x: Stored) -> Iterator[np.ndarray]:
 def block_slices(
     number: int, shape: tuple[int, ...], itemsize: int, *, most: int | None = None
 ) -> Iterator[slice]:
-    """Slices that cut ``number`` examples into blocks of about 64 MiB.
+    """Slices that cut ``number`` examples into blocks of about 16 MiB.
 
     Args:
         number: Of examples.

@@ -1,22 +1,26 @@
 """MNIST in torchvision's file layout, verified by hash, downloaded when absent."""
 
-import hashlib
+import gzip
 import shutil
-import tempfile
+import zlib
+from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
+from aerun.data.idx import read_part
+from aerun.data.obtain import Published, download, obtain
+from aerun.data.splits import Source
 
-from aerun.data.splits import Arrays, Source
-from aerun.errors import DataError
-
-# MD5 of the official files after unpacking.
-_FILES = {
-    "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
-    "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
-    "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
-    "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
+_ADDRESSES = (
+    "https://ossci-datasets.s3.amazonaws.com/mnist/",
+    "http://yann.lecun.com/exdb/mnist/",
+)
+_PACKED = {
+    "train-images-idx3-ubyte": "md5:f68b3c2dcbeaaa9fbdd348bbdeb94873",
+    "train-labels-idx1-ubyte": "md5:d53e105ee54ea40749a09fcbcd1e9432",
+    "t10k-images-idx3-ubyte": "md5:9fb629c4189551a2d022fa330f9573f3",
+    "t10k-labels-idx1-ubyte": "md5:ec29112dd5afa0611ce80d1b7f02629c",
 }
+"""Of the files as they are downloaded, by their names once unpacked."""
 
 
 def mnist(*, root: str) -> Source:
@@ -34,53 +38,34 @@ def mnist(*, root: str) -> Source:
     References:
         LeCun et al., "Gradient-based learning applied to document recognition" (1998).
     """
-    folder = Path(root).expanduser() / "MNIST" / "raw"
-    absent = [name for name in _FILES if not (folder / name).is_file()]
-    if absent:
-        _download(folder, absent)
+    folder = obtain(root, FILES)
     return Source(
-        train=_read(folder, "train"),
-        test=_read(folder, "t10k"),
+        train=read_part(folder, "train"),
+        test=read_part(folder, "t10k"),
         bounds=(0, 255),
         classes=tuple(str(digit) for digit in range(10)),
     )
 
 
-def _read(folder: Path, part: str) -> Arrays:
-    """Images [N, 1, 28, 28] and labels [N] of verified IDX files."""
-    images = _verified(folder / f"{part}-images-idx3-ubyte")
-    labels = _verified(folder / f"{part}-labels-idx1-ubyte")
-    # IDX: a header of 4 bytes per dimension after the magic number, then the bytes.
-    pixels = np.frombuffer(images, np.uint8, offset=16).reshape(-1, 1, 28, 28)
-    return pixels, np.frombuffer(labels, np.uint8, offset=8).astype(np.int64)
+def _fetch(absent: Mapping[str, str], scratch: Path) -> None:
+    """Download and unpack."""
+    for name in absent:
+        packed = scratch / f"{name}.gz"
+        download([f"{a}{name}.gz" for a in _ADDRESSES], packed, _PACKED[name])
+        try:
+            with gzip.open(packed) as source, open(scratch / name, "wb") as target:
+                shutil.copyfileobj(source, target)
+        except (EOFError, zlib.error) as error:
+            raise OSError(f"{packed.name} cannot be unpacked: {error}") from None
 
 
-def _verified(path: Path) -> bytearray:
-    content = bytearray(path.read_bytes())
-    if hashlib.md5(content, usedforsecurity=False).hexdigest() != _FILES[path.name]:
-        raise DataError(
-            f"{path} is damaged: its MD5 is not {_FILES[path.name]}; delete it and "
-            "run again to download it",
-            key="dataset.root",
-        )
-    return content
-
-
-def _download(folder: Path, absent: list[str]) -> None:
-    """Let torchvision download elsewhere, and move the files here when complete."""
-    from torchvision.datasets import MNIST
-
-    try:
-        with tempfile.TemporaryDirectory() as scratch:
-            MNIST(scratch, download=True)
-            folder.mkdir(parents=True, exist_ok=True)
-            for name in _FILES:
-                shutil.move(Path(scratch, "MNIST", "raw", name), folder / name)
-    except (RuntimeError, OSError) as error:
-        reason = ([type(error).__name__, *str(error).strip().splitlines()])[-1]
-        raise DataError(
-            f"{folder} lacks {', '.join(absent)} and downloading failed ({reason}); "
-            "put the files there, set dataset.root or $AERUN_DATA to the folder that "
-            "holds MNIST/raw, or use dataset=digits, which needs no network",
-            key="dataset.root",
-        ) from None
+FILES = Published(
+    folder="MNIST/raw",
+    digests={
+        "train-images-idx3-ubyte": "md5:6bbc9ace898e44ae57da46a324031adb",
+        "train-labels-idx1-ubyte": "md5:a25bea736e30d166cdddb491f175f624",
+        "t10k-images-idx3-ubyte": "md5:2646ac647ad5339dbf082846283269ea",
+        "t10k-labels-idx1-ubyte": "md5:27ae3e4e09519cfbb04c329615203637",
+    },
+    fetch=_fetch,
+)

@@ -173,10 +173,12 @@ class Split:
 
     def gather(self, indices: Tensor | slice) -> Tensor:
         """Scaled examples [B, *shape] at ``indices`` [B], on the split's device."""
-        x = self._rows(indices).to(self._working)
+        x = self._rows(indices)
+        # Stored integers become floating-point numbers in the same pass over them.
         if self._centred:
-            x = x - self._shift
-        x = x * self._factor
+            x = torch.sub(x, self._shift).mul_(self._factor)
+        else:
+            x = torch.mul(x, self._factor)
         if self.spec.whitening is not None:
             x = ((x.flatten(1) - self._mean) @ self._matrix).view_as(x)
         return x.to(self.dtype).to(self.device)

@@ -1,6 +1,5 @@
 """What simpler methods reach on the same data."""
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +8,7 @@ import torch
 
 _COVARIANCE = 4096  # elements per example up to which the covariance is solved exactly
 _EXACT = 600 * 2**20  # bytes of examples that PCA by the covariance may hold
-_SAMPLED = 128 * 2**20  # of examples too large for that, which the solver copies
+_SAMPLED = 96 * 2**20  # of examples too large for that, which the solver copies
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -18,31 +17,27 @@ class Principal:
 
     components: np.ndarray
     """Orthonormal rows, [k, D]."""
-    mse: float
-    """Mean squared error per element on the test part, scaled units."""
+    centre: np.ndarray
+    """Mean of those examples, [D]."""
 
-
-def mean_mse(mean: np.ndarray, test: Iterable[np.ndarray]) -> float:
-    """The error of always answering with the mean training example.
-
-    Args:
-        mean: Of the training part, [D].
-        test: Blocks of flattened test examples, [n, D].
-    """
-    return _mean_of(np.square(block - mean) for block in test)
+    def errors(self, x: np.ndarray) -> np.ndarray:
+        """Squared error of each element of flattened examples, [N, D], scaled units."""
+        centred = x - self.centre
+        restored = (centred @ self.components.T) @ self.components
+        squares: np.ndarray = np.square(np.subtract(restored, centred, out=restored))
+        return squares
 
 
 def pca_examples(size: int) -> int:
     """To how many examples of so many elements PCA can be fitted in memory."""
-    return _EXACT // (4 * size) if size <= _COVARIANCE else _SAMPLED // (4 * size)
+    return (_EXACT if size <= _COVARIANCE else _SAMPLED) // (4 * size)
 
 
-def pca(train: np.ndarray, test: Iterable[np.ndarray], size: int) -> Principal | None:
+def pca(train: np.ndarray, size: int) -> Principal | None:
     """PCA at the same code size.
 
     Args:
         train: Flattened training examples, [N, D], scaled units; overwritten.
-        test: Blocks of flattened test examples, [n, D].
         size: Size of the code, k.
 
     Returns:
@@ -60,22 +55,7 @@ def pca(train: np.ndarray, test: Iterable[np.ndarray], size: int) -> Principal |
         return None  # all examples are the same: there is no direction to find
     solver = "covariance_eigh" if num_elements <= _COVARIANCE else "randomized"
     model = PCA(size, svd_solver=solver, random_state=0).fit(train)
-
-    def errors() -> Iterator[np.ndarray]:
-        for block in test:
-            centred = block - centre
-            restored = model.inverse_transform(model.transform(centred))
-            yield np.square(restored - centred, dtype=np.float64)
-
-    return Principal(components=model.components_, mse=_mean_of(errors()))
-
-
-def _mean_of(arrays: Iterable[np.ndarray]) -> float:
-    total, number = 0.0, 0
-    for array in arrays:
-        total += float(array.sum(dtype=np.float64))
-        number += array.size
-    return total / number
+    return Principal(components=model.components_, centre=centre + model.mean_)
 
 
 def principal_angles(decoder: np.ndarray, components: np.ndarray) -> np.ndarray:

@@ -2,36 +2,38 @@
 
 from collections.abc import Iterable
 
-import numpy as np
+import torch
+from torch import Tensor
 
 
 class Moments:
-    """Running mean and variance, in double precision."""
+    """Running mean and variance, joined in double precision."""
 
-    def __init__(self, blocks: Iterable[np.ndarray] = ()) -> None:
+    def __init__(self, blocks: Iterable[Tensor] = ()) -> None:
         """Begin with some blocks of rows, [n, D] each."""
         self.number = 0
-        self.mean = np.zeros(())
-        self._squares = np.zeros(())
+        self.mean = torch.zeros((), dtype=torch.float64)
+        """Of each element, [D], on the CPU."""
+        self._squares = torch.zeros((), dtype=torch.float64)
         for block in blocks:
             self.see(block)
 
-    def see(self, block: np.ndarray) -> None:
+    def see(self, block: Tensor) -> None:
         """Take rows [n, D] into account.
 
         References:
             Chan, Golub & LeVeque, "Algorithms for computing the sample variance",
             The American Statistician 37 (1983).
         """
-        mean = block.mean(axis=0, dtype=np.float64)
-        squares = np.square(block - mean).sum(axis=0)
+        centre = block.mean(0)
+        squares = (block - centre).square_().sum(0).cpu().double()
         before, self.number = self.number, self.number + len(block)
-        delta = mean - self.mean
+        delta = centre.cpu().double() - self.mean
         self.mean = self.mean + delta * (len(block) / self.number)
         weight = before * len(block) / self.number
-        self._squares = self._squares + squares + np.square(delta) * weight
+        self._squares = self._squares + squares + delta.square() * weight
 
     @property
-    def variance(self) -> np.ndarray:
-        """Of each element, divided by the number of rows, [D]."""
+    def variance(self) -> Tensor:
+        """Of each element, divided by the number of rows, [D], on the CPU."""
         return self._squares / self.number

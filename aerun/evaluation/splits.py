@@ -59,9 +59,9 @@ def evaluate(
         statistics = {name for name, term in terms.items() if term.dim() == 0}
         for name, term in terms.items():
             if name not in statistics:
-                sums[name] = sums.get(name, 0.0) + _exact_sum(term)
+                sums[name] = sums.get(name, 0.0) + exact_sum(term)
         recon = objective.model(x).recon if disturbed else out.recon
-        squared += _exact_sum((recon - x).square().flatten(1).mean(1)) * x[0].numel()
+        squared += exact_sum((recon - x).square().flatten(1).mean(1)) * x[0].numel()
         elements += x.numel()
         if statistics:
             passes.append(_codes_only(out))
@@ -76,7 +76,7 @@ def evaluate(
     return Evaluation(terms=ordered, mse=squared / elements)
 
 
-def _exact_sum(values: Tensor) -> float:
+def exact_sum(values: Tensor) -> float:
     """The sum of [B] in double precision, which not every device has."""
     return float(values.cpu().double().sum())
 
@@ -95,10 +95,10 @@ def batches(split: Split) -> Iterator[Tensor]:
         yield split.gather(part)
 
 
-def flat_blocks(split: Split) -> Iterator[np.ndarray]:
+def flat_batches(split: Split) -> Iterator[Tensor]:
     """A whole split in order, scaled and flattened, [B, D] at a time."""
     for x in batches(split):
-        yield x.flatten(1).cpu().numpy()
+        yield x.flatten(1)
 
 
 @torch.no_grad()

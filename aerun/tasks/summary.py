@@ -2,28 +2,33 @@
 
 import hashlib
 import json
+import math
 import platform
 import subprocess
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from aerun.build import Built
 from aerun.evaluation import baselines
 from aerun.evaluation.health import Evidence, health
 from aerun.evaluation.moments import Moments
 from aerun.evaluation.splits import (
-    batches,
     collect,
     evaluate,
-    flat_blocks,
+    exact_sum,
+    flat_batches,
     reconstructions,
 )
 from aerun.evaluation.units import PosteriorUnits, level_units, posterior_units
 
-_TRAIN_EXAMPLES = 10_000  # of the training part, enough to compare it with the test
+_TRAIN_EXAMPLES = 10_000
+_TRAIN_ELEMENTS = 2**29  # of those examples together
 
 
 def final_figures(
@@ -40,7 +45,7 @@ def final_figures(
     test = data.test
     values = built.training.knob_values(final=True)
     found = evaluate(objective, test, values, seed=seed)
-    some = data.train.first(_TRAIN_EXAMPLES)
+    some = data.train.first(_some_examples(data.spec.shape))
     train = evaluate(objective, some, values, seed=seed)
     metrics: dict[str, float | int | None] = {
         "test/loss": objective.total(found.terms, values)
@@ -48,22 +53,19 @@ def final_figures(
     metrics |= {f"test/{name}": value for name, value in found.terms.items()}
     metrics["test/mse"] = found.mse
     metrics["train/mse"] = train.mse
-    mean = Moments(flat_blocks(data.train)).mean
-    mean_mse = baselines.mean_mse(mean, flat_blocks(test))
-    metrics["mean/mse"] = mean_mse
-    metrics |= _principal(built)
+    principal, angles = _principal(built)
+    seen = _compare(built, principal)
+    metrics["mean/mse"], metrics["pca/mse"] = seen.mean_mse, seen.pca_mse
+    metrics |= angles
     posterior = posterior_units(model, test)
     if posterior is not None:
         metrics["test/active_units"] = posterior.num_active
-    outputs = Moments(
-        reconstructions(model, x).flatten(1).cpu().numpy() for x in batches(test)
-    )
     evidence = Evidence(
         train_mse=train.mse,
         test_mse=found.mse,
-        mean_mse=mean_mse,
-        recon_variance=float(outputs.variance.mean()),
-        data_variance=float(Moments(flat_blocks(test)).variance.mean()),
+        mean_mse=seen.mean_mse,
+        recon_variance=seen.recon_variance,
+        data_variance=seen.data_variance,
         levels=level_units(model, test),
         posterior=posterior,
         num_train=len(some),
@@ -72,27 +74,70 @@ def final_figures(
     return metrics, health(evidence), posterior
 
 
-def _principal(built: Built) -> dict[str, float | int | None]:
+def _some_examples(shape: tuple[int, ...]) -> int:
+    """Of the training part, enough to compare it with the test, fewer of large ones."""
+    return max(1000, min(_TRAIN_EXAMPLES, _TRAIN_ELEMENTS // math.prod(shape)))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Seen:
+    """What one pass over the test split finds beside the objective."""
+
+    mean_mse: float
+    """Of always answering with the mean training example."""
+    pca_mse: float | None
+    data_variance: float
+    """Over examples, averaged over elements."""
+    recon_variance: float
+    """The same of the reconstructions."""
+
+
+def _compare(built: Built, principal: baselines.Principal | None) -> _Seen:
+    """Baselines and variances, in one pass over the test split."""
+    mean = Moments(flat_batches(built.data.train)).mean
+    test = built.data.test
+    x_moments, recon_moments = Moments(), Moments()
+    mean_errors, pca_errors, elements = 0.0, 0.0, 0
+    for x in flat_batches(test):
+        x_moments.see(x)
+        recon = reconstructions(built.objective.model, x.unflatten(1, test.spec.shape))
+        recon_moments.see(recon.flatten(1))
+        off = x - mean.to(x)
+        mean_errors += exact_sum(off.square_().sum(1))
+        if principal is not None:
+            errors = principal.errors(x.cpu().numpy())
+            pca_errors += float(errors.sum(dtype=np.float64))
+        elements += x.numel()
+    return _Seen(
+        mean_mse=mean_errors / elements,
+        pca_mse=None if principal is None else pca_errors / elements,
+        data_variance=float(x_moments.variance.mean()),
+        recon_variance=float(recon_moments.variance.mean()),
+    )
+
+
+def _principal(
+    built: Built,
+) -> tuple[baselines.Principal | None, dict[str, float | int | None]]:
     """PCA at the same code size; of a linear decoder also the angles to it."""
     model: Any = built.objective.model
-    train, test = built.data.train, built.data.test
-    like = test.gather(slice(1))
+    train = built.data.train
+    like = built.data.test.gather(slice(1))
     size = model.encode(like).shape[1]
     some = train.first(baselines.pca_examples(like.numel()))
-    flat = collect(lambda x: x.flatten(1), some)
-    found = baselines.pca(flat, flat_blocks(test), size)
+    found = baselines.pca(collect(lambda x: x.flatten(1), some), size)
+    said: dict[str, float | int | None] = {}
     if found is None:
-        return {"pca/mse": None}
-    metrics: dict[str, float | int | None] = {"pca/mse": found.mse}
+        return None, said
     if len(some) < len(train):
-        metrics["pca/examples"] = len(some)
+        said["pca/examples"] = len(some)
     if hasattr(model, "decode"):
         decoder = baselines.linear_decoder(model, size, like)
         if decoder is not None:
             angles = baselines.principal_angles(decoder, found.components)
-            metrics["pca/largest_angle"] = float(angles[-1])
-            metrics["pca/mean_angle"] = float(angles.mean())
-    return metrics
+            said["pca/largest_angle"] = float(angles[-1])
+            said["pca/mean_angle"] = float(angles.mean())
+    return found, said
 
 
 def identity(config: Mapping[str, Any]) -> dict[str, Any]:
