@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aerun.argv import HYDRA_FLAGS, config_dir_of, split_flags, value_of
+from aerun.argv import config_dir_of, console_level, given, split_flags, value_of
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -30,7 +30,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
-        print("aerun: interrupted", file=sys.stderr)
+        from aerun.logs import print_error
+
+        print_error("interrupted")
         return 130
 
 
@@ -40,46 +42,49 @@ def _dispatch(arguments: list[str]) -> int:
 
         print(f"aerun {__version__}")
         return 0
+    from aerun.argv import VERBOSE_FLAGS
     from aerun.errors import AerunError, Interrupted
-    from aerun.logs import set_up_console
+    from aerun.failures import tell, tell_bug
 
-    set_up_console()
+    verbose = given(arguments, *VERBOSE_FLAGS) is not None
     try:
-        flags, overrides = split_flags(arguments)
-        if any(flag.split("=")[0] in HYDRA_FLAGS for flag in flags):
-            return _hydra_answers(flags, overrides)
-        multirun = "-m" in flags or "--multirun" in flags
-        request(overrides, multirun=multirun, config_dir=config_dir_of(flags))
+        _carry_out(*split_flags(arguments))
     except (AerunError, Interrupted) as error:
-        print(f"aerun: {error}", file=sys.stderr)
+        tell(error, verbose=verbose)
         return error.exit_code
     except BrokenPipeError:
         raise
     except Exception as error:
         if _noted:  # Ctrl-C in the middle of an import comes out as anything
             raise KeyboardInterrupt from error
-        _print_bug(error)
+        tell_bug(error, verbose=verbose)
         return 1
     return 0
 
 
-def _print_bug(error: Exception) -> None:
-    """The traceback; of a bug in a user's own file the frames of that file only."""
-    import sysconfig
-    import traceback
+def _carry_out(flags: Sequence[str], overrides: Sequence[str]) -> None:
+    """Answer what only asks for an answer; else run, and in quiet print only where."""
+    import logging
+    from contextlib import nullcontext, redirect_stdout
 
-    ours = str(Path(__file__).parent)
-    installed = tuple(
-        sysconfig.get_paths()[k] for k in ("stdlib", "purelib", "platlib")
-    )
-    frames = traceback.extract_tb(error.__traceback__)
-    theirs = [f for f in frames if not f.filename.startswith((ours, *installed, "<"))]
-    if not theirs and not isinstance(error, SyntaxError):
-        traceback.print_exception(error)
+    from aerun.answers import answer
+    from aerun.logs import set_up_console
+
+    level = console_level(flags)
+    set_up_console(level)
+    if (text := answer(flags, overrides)) is not None:
+        if text:
+            print(text)
         return
-    lines = ["Traceback (your own file):\n", *traceback.format_list(theirs)]
-    lines += traceback.format_exception_only(error)
-    print("".join(lines), end="", file=sys.stderr)
+    multirun = given(flags, "-m", "--multirun") is not None
+    quiet = level > logging.INFO
+    # Whatever a user's own part prints must not be taken for the directory.
+    with redirect_stdout(sys.stderr) if quiet else nullcontext():
+        directory = request(
+            overrides, multirun=multirun, config_dir=config_dir_of(flags)
+        )
+    if quiet and directory is not None:
+        print(Path(directory).absolute())
 
 
 def request(
@@ -93,11 +98,13 @@ def request(
         config_dir: A folder of the user's own options.
 
     Returns:
-        Of one run its directory; of a sweep nothing.
+        The directory of the run, or of the sweep.
 
     Raises:
         BadRequest: Nothing was started, no directory made.
     """
+    import logging
+
     if os.getcwd() not in sys.path:  # a console script lacks it: users' own classes
         sys.path.append(os.getcwd())
     task = value_of("task", overrides)
@@ -110,7 +117,7 @@ def request(
     composer = Composer(config_dir)
     config = composer.compose(overrides, multirun=multirun)
     for line in composer.shadowed(config):
-        print(f"aerun: {line}")
+        logging.getLogger("aerun").info("aerun: %s", line)
     try:
         return _sweep(composer, overrides) if multirun else _run(composer, config)
     except BadRequest as error:
@@ -169,15 +176,20 @@ def _resume(overrides: Sequence[str]) -> Path:
     return directory
 
 
-def job(config: "DictConfig") -> float | None:
-    """What one run does, under every launcher; the figure that a sweep optimises."""
+def job(config: "DictConfig", level: int | None = None) -> float | None:
+    """What one run does, under every launcher; the figure that a sweep optimises.
+
+    Args:
+        config: Of the run.
+        level: From which lines are printed, for launchers with processes of their own.
+    """
     from hydra.core.hydra_config import HydraConfig
 
     from aerun.build import locate
     from aerun.config.compose import plain
     from aerun.logs import set_up_console
 
-    set_up_console()
+    set_up_console(level)
     directory = Path(HydraConfig.get().runtime.output_dir)
     request = plain(config)
     with recorded(directory):
@@ -223,42 +235,21 @@ def point_latest_to(directory: Path) -> None:
     os.replace(beside, outputs / "latest")
 
 
-def _sweep(composer: Any, overrides: Sequence[str]) -> None:
+def _sweep(composer: Any, overrides: Sequence[str]) -> Path | None:
+    """Run every combination; the sweep's directory, where its sweeper tells."""
+    from functools import partial
+
+    from aerun.logs import printed_level
     from aerun.sweeps.plugins import register
 
     register()
-    composer.hydra.multirun(
+    returns = composer.hydra.multirun(
         config_name="config",
-        task_function=job,
+        task_function=partial(job, level=printed_level()),
         overrides=composer.as_groups(overrides),
         with_log_configuration=False,
     )
-
-
-def _hydra_answers(flags: list[str], overrides: list[str]) -> int:
-    """--help, --cfg, --info and completion are Hydra's own.
-
-    Raises:
-        BadRequest: What is to be shown cannot be composed.
-    """
-    import hydra
-    from hydra.core.global_hydra import GlobalHydra
-
-    from aerun.config.compose import Composer, conf_dir
-
-    composer = Composer(config_dir_of(flags))
-    if {"--cfg", "-c", "--info", "-i"} & {flag.split("=")[0] for flag in flags}:
-        composer.compose(overrides)
-    GlobalHydra.instance().clear()
-    sys.argv[1:] = [*flags, *overrides]
-    answer = hydra.main(
-        config_path=conf_dir(), config_name="config", version_base="1.3"
-    )
-    try:
-        answer(job)()
-    except SystemExit as done:  # after --help Hydra leaves the process
-        return int(done.code or 0)
-    return 0
+    return Path(returns[0].hydra_cfg.hydra.sweep.dir) if returns else None
 
 
 def console() -> int:

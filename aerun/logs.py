@@ -1,39 +1,92 @@
 """Where lines go: to the terminal, and all of them to the run's aerun.log."""
 
 import logging
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
+
+_RED, _YELLOW = 31, 33
 
 
 class _Console(logging.Handler):
     """Prints a line above a running progress bar, warnings to standard error."""
 
+    last_error: BaseException | None = None
+    """The one whose traceback was printed last."""
+
     def emit(self, record: logging.LogRecord) -> None:
         """Print, unless the bar says the same."""
-        if getattr(record, "quiet_on_terminal", False) and sys.stderr.isatty():
+        if getattr(record, "quiet_on_terminal", False) and is_watched():
             return
         # tqdm takes 20 ms to import and is needed only once something is trained.
         from tqdm import tqdm
 
+        text = self.format(record)
         stream = sys.stderr if record.levelno >= logging.WARNING else sys.stdout
+        if record.levelno == logging.DEBUG and record.exc_info:
+            # The message itself is printed by the command, when it ends.
+            self.last_error = record.exc_info[1]
+            text, stream = str(record.exc_text), sys.stderr
+        elif record.levelno >= logging.WARNING:
+            code = _RED if record.levelno >= logging.ERROR else _YELLOW
+            text = _coloured(text, code, stream)
         try:
-            tqdm.write(self.format(record), file=stream)
+            tqdm.write(text, file=stream)
         except BrokenPipeError:
             # Whoever read along has left; a run goes on, and its log file has it all.
             logging.getLogger("aerun").removeHandler(self)
 
 
-def set_up_console(level: int = logging.INFO) -> None:
-    """Print the package's lines; calling it again changes nothing."""
+def _console() -> _Console | None:
+    handlers = logging.getLogger("aerun").handlers
+    return next((h for h in handlers if isinstance(h, _Console)), None)
+
+
+def set_up_console(level: int | None = None) -> None:
+    """Print the package's lines from a level on; None: as before, at first INFO."""
     logger = logging.getLogger("aerun")
     logger.setLevel(logging.DEBUG)
     logger.propagate = False
-    if not any(isinstance(handler, _Console) for handler in logger.handlers):
-        console = _Console(level)
+    console = _console()
+    if console is None:
+        console = _Console(logging.INFO)
         console.setFormatter(logging.Formatter("%(message)s"))
         logger.addHandler(console)
+    if level is not None:
+        console.setLevel(level)
+
+
+def printed_level() -> int:
+    """The level from which on lines are printed."""
+    console = _console()
+    return logging.INFO if console is None else console.level
+
+
+def is_watched() -> bool:
+    """Whether a progress bar has a terminal to be on, and is wanted."""
+    return sys.stderr.isatty() and printed_level() <= logging.INFO
+
+
+def was_traced(error: BaseException) -> bool:
+    """Whether the traceback of an error has been printed."""
+    console = _console()
+    return console is not None and console.last_error is error
+
+
+def print_error(text: str) -> None:
+    """Print what the command failed with."""
+    sys.stderr.write(_coloured(f"aerun: {text}", _RED, sys.stderr) + "\n")
+
+
+def _coloured(text: str, code: int, stream: TextIO) -> str:
+    """A text in colour on a terminal that has and wants colours (no-color.org)."""
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    if plain or not stream.isatty():
+        return text
+    return f"\033[{code}m{text}\033[0m"
 
 
 @contextmanager

@@ -1,9 +1,10 @@
 """Progress bars on a terminal, silence elsewhere."""
 
-import sys
 from typing import Any
 
 from tqdm import tqdm
+
+from aerun.logs import is_watched
 
 
 def progress_bar(
@@ -24,6 +25,6 @@ def progress_bar(
         desc=description or None,
         unit_scale=unit == "B",
         leave=False,
-        disable=not sys.stderr.isatty(),
+        disable=not is_watched(),
         dynamic_ncols=True,
     )

@@ -171,6 +171,8 @@ def test_multirun_may_stand_in_the_middle(tmp_path: Path) -> None:
     ("arguments", "code", "said"),
     [
         (["--help"], 0, "Groups and their options"),
+        (["--help", "model"], 0, "(default)"),
+        (["--completion"], 0, "aerun -sc install=fish"),
         (["model=nonsense"], 2, ""),
         (["--version"], 0, __version__),
         (["--cfg", "job"], 0, "trainer:"),

@@ -143,7 +143,7 @@ class Composer:
         except Exception as error:  # a broken file among the chosen ones
             yield explained(error)
             return
-        known = list(_keys(config)) + self._groups()
+        known = list(dotted_keys(config)) + self._groups()
         good: list[Override] = []
         for override in values:
             if problem := self._key_problem(override, known):
@@ -245,7 +245,7 @@ def plain(config: DictConfig) -> dict[str, Any]:
     return {str(key): value for key, value in container.items()}
 
 
-def _keys(config: DictConfig, prefix: str = "") -> Iterator[str]:
+def dotted_keys(config: DictConfig, prefix: str = "") -> Iterator[str]:
     """Every dotted key of a composed config but Hydra's."""
     for key in map(str, config):
         if not prefix and key == "hydra":
@@ -254,7 +254,7 @@ def _keys(config: DictConfig, prefix: str = "") -> Iterator[str]:
         yield name
         node = None if OmegaConf.is_missing(config, key) else config._get_node(key)
         if isinstance(node, DictConfig) and not node._is_none():
-            yield from _keys(node, f"{name}.")
+            yield from dotted_keys(node, f"{name}.")
 
 
 def _line(override: Override) -> str:

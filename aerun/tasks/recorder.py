@@ -2,7 +2,6 @@
 
 import logging
 import math
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from tqdm import tqdm
 
 from aerun.build import Built
 from aerun.evaluation.splits import evaluate
+from aerun.progress import progress_bar
 from aerun.rundir import RunDirectory
 from aerun.tasks.pictures import Pictures
 from aerun.training.events import EpochEnded, PictureDue, StateDue, StepEnded
@@ -65,8 +65,8 @@ class Recorder:
         Raises:
             NonFiniteError: Training cannot go on; the best weights so far are saved.
         """
-        total = self.training.total_steps
-        with _bar(total, self.training.position.phase_step) as bar:
+        total, done = self.training.total_steps, self.training.position.phase_step
+        with progress_bar(total, unit="step", initial=done) as bar:
             self._clock = time.perf_counter()
             try:
                 for event in self.training:
@@ -250,18 +250,6 @@ class Recorder:
 def _assign(parameters: list[Any], values: list[Tensor]) -> None:
     for parameter, value in zip(parameters, values, strict=True):
         parameter.copy_(value)
-
-
-def _bar(total: int, done: int) -> "tqdm[Any]":
-    """A progress bar on a terminal, nothing elsewhere."""
-    return tqdm(
-        total=total,
-        initial=done,
-        unit="step",
-        leave=False,
-        disable=not sys.stderr.isatty(),
-        dynamic_ncols=True,
-    )
 
 
 def _report(
