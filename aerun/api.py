@@ -5,16 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-from torch import Tensor
-
-from aerun.build import build_objective, dtype_of
-from aerun.config.stored import find_run, spec_of, stored_config
-from aerun.draws import with_noise
-from aerun.errors import RunDirectoryError
+from aerun.config.stored import find_run, stored_config
 from aerun.rundir import RunDirectory
-from aerun.training.state import load_weights
+from aerun.trained import Trained, trained
 
 
 class Run:
@@ -49,79 +42,6 @@ class Run:
 
     def __repr__(self) -> str:
         return f"Run({str(self.directory)!r})"
-
-
-class Trained:
-    """A trained model that takes and gives arrays in the units of the data."""
-
-    def __init__(self, directory: Path, config: dict[str, Any], model: Any) -> None:
-        """Wrap a model; use ``aerun.load``."""
-        self.directory, self.config = directory, config
-        self.model = model.eval()
-        self.spec = spec_of(config, directory)
-        self._like = next(model.parameters())
-
-    @torch.no_grad()
-    def encode(self, x: np.ndarray | Tensor) -> np.ndarray:
-        """Codes [N, D] of examples [N, *shape] (the mean of a posterior)."""
-        return _array(self.model.encode(self._tensor(x)))
-
-    @torch.no_grad()
-    def decode(self, codes: np.ndarray | Tensor) -> np.ndarray:
-        """Reconstructions [N, *shape] of codes [N, D]."""
-        codes = torch.as_tensor(np.asarray(codes)).to(self._like)
-        return self._unscaled(self.model.decode(codes))
-
-    @torch.no_grad()
-    def reconstruct(
-        self, x: np.ndarray | Tensor, *, sample: bool = False, seed: int = 0
-    ) -> np.ndarray:
-        """Reconstructions [N, *shape] of examples [N, *shape].
-
-        Args:
-            x: Examples, in the units of the data (0 to 255 for images of 8 bits).
-            sample: Whether to decode a sample of the code instead of its mean, where
-                the model has a random bottleneck.
-            seed: Of that sample.
-        """
-        scaled = self._tensor(x)
-        if not sample:
-            return self._unscaled(self.model(scaled).recon)
-        out = with_noise(lambda draws: self.model(scaled, draws), scaled, seed=seed)
-        return self._unscaled(out.recon)
-
-    @torch.no_grad()
-    def sample(self, num_samples: int, *, seed: int = 0) -> np.ndarray:
-        """Decoded samples of the prior, [num_samples, *shape].
-
-        Raises:
-            TypeError: The model has no prior.
-        """
-        if not getattr(self.model, "generative", False):
-            raise TypeError("this model has no prior to sample from; train model=vae")
-        samples = with_noise(
-            lambda draws: self.model.sample(num_samples, draws), self._like, seed=seed
-        )
-        return self._unscaled(samples)
-
-    def _tensor(self, x: np.ndarray | Tensor) -> Tensor:
-        """Scaled examples; grey images may come without their channel.
-
-        Raises:
-            ValueError: The examples do not have the shape of the training data.
-        """
-        array, shape = np.asarray(x, dtype=np.float64), self.spec.shape
-        if len(shape) == 3 and shape[0] == 1 and array.ndim == 3:
-            array = array[:, None]
-        if array.shape[1:] != shape:
-            given, wanted = list(array.shape), list(shape)
-            raise ValueError(
-                f"examples have shape {given}; this model takes [N, *{wanted}]"
-            )
-        return torch.from_numpy(self.spec.scaled(array)).to(self._like)
-
-    def _unscaled(self, x: Tensor) -> np.ndarray:
-        return self.spec.unscaled(_array(x).astype(np.float64))
 
 
 def run(overrides: Sequence[str] = ()) -> Run:
@@ -165,15 +85,4 @@ def load(directory: str | Path, *, weights: str | None = None) -> Trained:
         RunDirectoryError: It saved no weights yet, or they are damaged.
     """
     path = find_run(str(directory))
-    config = stored_config(path)
-    if "data" not in config:
-        raise RunDirectoryError(f"{path} stopped before it saved any weights")
-    shape = tuple(config["data"]["shape"])
-    objective = build_objective(config, shape).to(dtype_of(config))
-    name = config["trainer"]["final_weights"] if weights is None else weights
-    load_weights(objective, RunDirectory(path).load_weights(name))
-    return Trained(path, config, objective.model)
-
-
-def _array(x: Tensor) -> np.ndarray:
-    return x.detach().cpu().numpy()
+    return trained(stored_config(path), path, weights=weights)

@@ -20,7 +20,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from aerun.data import Data, DatasetOptions, Spec, prepare
+from aerun.data import Data, DatasetOptions, Source, Spec, prepare
+from aerun.errors import DataError
 from aerun.objective import Objective
 from aerun.options import is_knob, option_types
 from aerun.schedules import Knobs, Schedule
@@ -124,6 +125,21 @@ def _stamps(node: Config) -> tuple[Any, ...]:
         return (stamp(node),)
     paths = [Path(v).expanduser() for v in node.values() if isinstance(v, str)]
     return tuple((str(p), p.stat().st_mtime_ns) for p in paths if p.is_file())
+
+
+def load_source(config: Config, spec: Spec) -> Source:
+    """Examples of a config's data set, as a model trained on ``spec`` takes them.
+
+    Raises:
+        DataError: They are absent or unusable, or of another shape.
+    """
+    fitting = {"shape": spec.shape, "feature_names": spec.feature_names}
+    source: Source = make(config["dataset"], fitting)
+    found = tuple(source.train[0].shape[1:])
+    if found != spec.shape:
+        theirs, ours = ("x".join(map(str, shape)) for shape in (found, spec.shape))
+        raise DataError(f"has examples of {theirs}; the run's model takes {ours}")
+    return source
 
 
 @functools.lru_cache(maxsize=4)
@@ -249,7 +265,7 @@ def resolve(config: Config, spec: Spec) -> dict[str, Any]:
     """
     made: dict[str, Any] = deepcopy(dict(config))
     if made["device"] == "auto":
-        made["device"] = _best_device()
+        made["device"] = best_device()
     trainer = made["trainer"]
     if trainer["precision"] == "auto":
         trainer["precision"] = "float32"
@@ -266,7 +282,8 @@ def resolve(config: Config, spec: Spec) -> dict[str, Any]:
     return plain
 
 
-def _best_device() -> str:
+def best_device() -> str:
+    """A GPU where there is one."""
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"

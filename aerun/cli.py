@@ -107,18 +107,25 @@ def request(
 
     if os.getcwd() not in sys.path:  # a console script lacks it: users' own classes
         sys.path.append(os.getcwd())
-    task = value_of("task", overrides)
-    if task == "resume":
-        return _resume(overrides)
     from aerun.config.compose import Composer, as_typed
-    from aerun.config.mistakes import BadRequest
+    from aerun.config.mistakes import BadRequest, Mistake
 
-    typed, overrides = overrides, [_pinned(override) for override in overrides]
     composer = Composer(config_dir)
+    task = value_of("task", overrides) or "train"
+    place = composer.works_in(task)
+    if multirun and place != "new":
+        raise BadRequest([Mistake(typed="-m", problem=f"is not for task={task}.")])
+    if place == "run":
+        return _resume(overrides)
+    if place == "part":
+        return _on_run(composer, overrides)
+    typed, overrides = overrides, [_pinned(override) for override in overrides]
     config = composer.compose(overrides, multirun=multirun)
     for line in composer.shadowed(config):
         logging.getLogger("aerun").info("aerun: %s", line)
     try:
+        if place == "nothing":
+            return _look(composer, config, overrides)
         return _sweep(composer, overrides) if multirun else _run(composer, config)
     except BadRequest as error:
         raise BadRequest(as_typed(error.mistakes, typed)) from None
@@ -174,6 +181,28 @@ def _resume(overrides: Sequence[str]) -> Path:
     with recorded(directory):
         resume(config, directory)
     return directory
+
+
+def _on_run(composer: Any, overrides: Sequence[str]) -> Path:
+    """Carry out a task that reads a run; what it writes lies in a folder inside."""
+    from aerun.build import locate
+    from aerun.config.approve import telling
+    from aerun.config.stored import task_request
+
+    config, directory = task_request(composer, overrides)
+    with telling(config):
+        written: Path = locate(config["task"]["_target_"])(config, directory)
+    return written
+
+
+def _look(composer: Any, config: "DictConfig", overrides: Sequence[str]) -> None:
+    """Carry out a task that only prints."""
+    from aerun.build import locate
+    from aerun.config.approve import approve
+    from aerun.config.origins import origins
+
+    request = approve(config, output=None)
+    locate(request["task"]["_target_"])(request, origins(composer, overrides))
 
 
 def job(config: "DictConfig", level: int | None = None) -> float | None:

@@ -1,6 +1,7 @@
 """The whole check of a composed request: config, output, data, starting weights."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,22 +18,28 @@ from aerun.errors import AerunError, DataError
 from aerun.training.state import load_weights
 
 
-def approve(config: DictConfig, *, output: str) -> None:
+def approve(config: DictConfig, *, output: str | None) -> dict[str, Any]:
     """Find a composed request and its data good.
 
     Args:
         config: As composed.
-        output: The key of Hydra's that names the directory to be made.
+        output: The key of Hydra's that names the directory to be made; None: none is.
+
+    Returns:
+        The request, plain.
 
     Raises:
         BadRequest: With all mistakes; first those of the request, then of the data.
     """
-    directory = _directory(config, output)
+    directory = None if output is None else _directory(config, output)
     try:
         request = plain(config)
     except OmegaConfBaseException as error:
         raise BadRequest([explained(error)]) from None
-    if mistakes := [*check(request), *check_output(directory, key=output)]:
+    mistakes = check(request)
+    if output is not None and directory is not None:
+        mistakes += check_output(directory, key=output)
+    if mistakes:
         raise BadRequest(mistakes)
     data = told(request)
     mistakes = check_data(request, data.spec)
@@ -43,6 +50,7 @@ def approve(config: DictConfig, *, output: str) -> None:
             mistakes = _check_start(resolved, data.spec.shape)
     if mistakes:
         raise BadRequest(mistakes)
+    return request
 
 
 def claim_output(config: DictConfig, output: str) -> Path:
@@ -65,13 +73,20 @@ def _directory(config: DictConfig, key: str) -> str:
 
 
 def told(request: Mapping[str, Any]) -> Any:
-    """The data of a request; an error about them told with the key as typed.
+    """The data of a request.
 
     Raises:
         BadRequest: The data are absent or unusable.
     """
-    try:
+    with telling(request):
         return load_data(request)
+
+
+@contextmanager
+def telling(request: Mapping[str, Any]) -> Iterator[None]:
+    """Within, an error about the data of a request names the key as typed."""
+    try:
+        yield
     except DataError as error:
         value = request["dataset"].get(error.key.rpartition(".")[2])
         typed = error.key if value is None else f"{error.key}={show(value)}"

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from aerun.build import HOSTS, UnknownTarget, is_part, locate
 from aerun.config.mistakes import Mistake, did_you_mean
@@ -15,7 +15,7 @@ from aerun.features import Feature, features
 from aerun.objective import Reduction
 from aerun.options import NonNegativeKnob, Seed, option_types
 
-_INJECTED = {"shape"}
+_INJECTED = {"shape", "feature_names"}
 """Parameters that no config gives: what the data know."""
 
 
@@ -34,6 +34,14 @@ class LossOptions:
     """Options that every loss has."""
 
     reduction: Reduction
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TaskOptions:
+    """Options that every task has."""
+
+    works_in: Literal["new", "run", "part", "nothing"]
+    """A new run directory, that of ``run=``, a folder inside it, or none at all."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,7 +76,7 @@ def check(config: Mapping[str, Any]) -> list[Mistake]:
     root = {key: value for key, value in config.items() if key not in groups}
     everywhere = list(all_keys(config))
     mistakes = list(_check_options(root, option_types(RootOptions), "", everywhere))
-    hosts = {**HOSTS, "loss": LossOptions}
+    hosts = {**HOSTS, "loss": LossOptions, "task": TaskOptions}
     for group in groups:
         if group == "regularizer":
             for name, node in config[group].items():

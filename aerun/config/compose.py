@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,8 @@ class Composer:
             anchor = SearchPathQuery(provider="main")
             path.prepend(provider, f"file://{absolute}", anchor=anchor)
             self.own_folders.append(absolute)
+        for plugin in entry_points(group="aerun.conf"):
+            path.append(f"plug-in {plugin.name}", f"pkg://{plugin.value}")
         GlobalHydra.instance().clear()
         self.hydra = Hydra.create_main_hydra2("aerun", path)
         self.loader: Any = self.hydra.config_loader
@@ -231,6 +234,12 @@ class Composer:
         if name in self.options(group) and f"{group}.{name}" not in known:
             return f"{name} is not chosen; add +{group}=[{name}]."
         return f"no such key.{did_you_mean(key, known)}"
+
+    def works_in(self, task: str) -> str:
+        """Where a task works; "new" also of one that does not exist."""
+        found = self.loader.repository.load_config(f"task/{task}")
+        config = None if found is None else found.config
+        return "new" if config is None else str(config.get("works_in", "new"))
 
     def _groups(self) -> list[str]:
         groups = self.loader.get_group_options("", ObjectType.GROUP)

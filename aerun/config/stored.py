@@ -1,6 +1,6 @@
 """Requests that act on a run that exists: its config, and only what was typed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,10 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from aerun.build import FORMAT
-from aerun.config.compose import unreadable
+from aerun.config.compose import Composer, plain, unreadable
 from aerun.config.mistakes import BadRequest, Mistake, did_you_mean, listed
-from aerun.data import Spec, Whitening
 from aerun.errors import RunDirectoryError
-from aerun.rundir import WHITENING, RunDirectory
+from aerun.rundir import RunDirectory
 
 CONTINUABLE = (
     "trainer.epochs",
@@ -146,15 +145,53 @@ def _refusal(key: str, directory: Path) -> str:
     )
 
 
-def spec_of(config: Mapping[str, Any], directory: Path) -> Spec:
-    """What a run recorded of its data: in its config, and a whitening in a file.
+def task_request(
+    composer: Composer, overrides: Sequence[str]
+) -> tuple[dict[str, Any], Path]:
+    """The config and directory of a run that a task reads.
+
+    Args:
+        composer: Knows the options.
+        overrides: ``task=NAME run=DIR``, other data and a device.
+
+    Returns:
+        The run's config with what was typed, checked, and its directory.
 
     Raises:
-        RunDirectoryError: The data were whitened, and that file is absent or damaged.
+        BadRequest: A key of something that the run has settled, a bad value, no run.
+        RunDirectoryError: The run saved no weights.
     """
-    whitening = None
-    if config["dataset"]["scale"] == "zca":
-        tensors = RunDirectory(directory).load_tensors(WHITENING, "whitening")
-        whitening = Whitening(**{name: t.numpy() for name, t in tensors.items()})
-    spec: Spec = Spec.from_record(config["data"], whitening)
-    return spec
+    typed = _parsed(overrides)
+    directory = find_run(typed.pop("run", None))
+    config = stored_config(directory)
+    if "data" not in config:
+        raise RunDirectoryError(f"{directory} stopped before it saved any weights")
+    mistakes = [
+        Mistake(
+            typed=f"{key}={value}",
+            problem="is settled by the run; only dataset, device and task can be "
+            "chosen here.",
+        )
+        for key, value in typed.items()
+        if key.partition(".")[0] not in ("task", "dataset", "device")
+    ]
+    if mistakes:
+        raise BadRequest(mistakes)
+    chosen = "dataset" in typed
+    about_data = () if chosen else ("dataset.",)
+    rest = [text for text in overrides if not text.startswith(("run=", *about_data))]
+    composed = plain(composer.compose(rest))
+    config["task"] = composed["task"]
+    config["device"] = composed["device"]
+    if chosen:
+        config["dataset"] = composed["dataset"]
+    else:
+        for key, value in typed.items():
+            if key.startswith("dataset."):
+                config["dataset"][key.removeprefix("dataset.")] = value
+    from aerun.config.check import check
+
+    own = {key: value for key, value in config.items() if key not in ("format", "data")}
+    if mistakes := check({**own, "run": None}):
+        raise BadRequest(mistakes)
+    return config, directory

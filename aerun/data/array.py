@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from aerun.data.splits import Arrays, Source, non_finite
+from aerun.data.writing import array_like
 from aerun.errors import DataError
 
 _KEY = "dataset.path"
@@ -60,6 +61,7 @@ def array(*, path: str) -> Source:
         test=test,
         bounds=(0, 255) if x.dtype == np.uint8 else None,
         classes=None if known is None else tuple(str(label) for label in known),
+        write=array_like(arrays[name].shape[1:]),
     )
 
 

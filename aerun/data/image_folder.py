@@ -21,6 +21,7 @@ from aerun.data.image_files import (
 from aerun.data.image_index import Known, known_files, remember_problems
 from aerun.data.mapped import Mapped
 from aerun.data.splits import Source
+from aerun.data.writing import images_like
 from aerun.errors import DataError
 from aerun.options import Count
 from aerun.progress import progress_bar
@@ -50,6 +51,7 @@ def image_folder(
     size: Count | list[Count] | None,
     colour: Literal["auto", "grey", "rgb"],
     unusable: Literal["refuse", "skip"],
+    shape: Sequence[int] | None = None,
 ) -> Source:
     """Any image files below a folder; folders directly in it are classes.
 
@@ -61,6 +63,9 @@ def image_folder(
             None: all have one size.
         colour: Channels: "auto" is grey where all images are.
         unusable: Whether files that are no images of 8 bits are an error or left out.
+        shape: [C, H, W] of the examples that a trained model takes, if it is to be
+            given these images; instead of ``size`` and ``colour``, and no image is
+            held out then.
 
     Returns:
         Bytes [N, C, H, W] in a file of the cache, decoded on the first call.
@@ -68,18 +73,22 @@ def image_folder(
     Raises:
         DataError: There is no folder or no image, one cannot be used, sizes differ.
     """
+    if shape is not None:
+        size, colour = [shape[1], shape[2]], "grey" if shape[0] == 1 else "rgb"
     places = _places(path, test_path)
     while True:
         folders = [_look(place, key) for place, key in places]
         folders, notes = _usable(folders, skip=unusable == "skip")
-        shape = _shape(folders, size)
+        if shape is None:
+            _enough(folders)
+        pixels = _size(folders, size)
         everything = [file for folder in folders for file in folder.files.values()]
         grey = all(file.is_grey for file in everything)
         is_grey = grey if colour == "auto" else colour == "grey"
-        if any((file.height, file.width) != shape for file in everything):
-            notes.append(f"Images are stretched to {shape[0]}x{shape[1]} pixels.")
+        if any((file.height, file.width) != pixels for file in everything):
+            notes.append(f"Images are stretched to {pixels[0]}x{pixels[1]} pixels.")
         try:
-            images = [_pixels(folder, shape, is_grey=is_grey) for folder in folders]
+            images = [_pixels(folder, pixels, is_grey=is_grey) for folder in folders]
             break
         except _Undecodable:
             continue
@@ -90,8 +99,10 @@ def image_folder(
         test=parts[1] if len(parts) > 1 else None,
         bounds=(0, 255),
         classes=classes,
-        content=" ".join(_key(folder, shape, is_grey=is_grey) for folder in folders),
+        content=" ".join(_key(folder, pixels, is_grey=is_grey) for folder in folders),
         notes=(*notes, *said),
+        names=(names := _names(folders)),
+        write=images_like(names, [(file.height, file.width) for file in everything]),
     )
 
 
@@ -166,8 +177,13 @@ def _usable(folders: Sequence[Folder], *, skip: bool) -> tuple[list[Folder], lis
         if bad:
             notes.append(f"{count} are left out: {told}{more}.")
         kept.append(Folder(path=folder.path, key=folder.key, files=good))
-    train = kept[0]
-    least = 2 if len(kept) > 1 else 3
+    return kept, notes
+
+
+def _enough(folders: Sequence[Folder]) -> None:
+    """Refuse fewer images than there are parts."""
+    train = folders[0]
+    least = 2 if len(folders) > 1 else 3
     if len(train.files) < least:
         raise DataError(
             f"{train.path} holds {len(train.files)} usable image"
@@ -176,7 +192,13 @@ def _usable(folders: Sequence[Folder], *, skip: bool) -> tuple[list[Folder], lis
             "least, and hundreds to learn anything: add images",
             key=train.key,
         )
-    return kept, notes
+
+
+def _names(folders: Sequence[Folder]) -> tuple[str, ...]:
+    """Relative paths of all images, with their part's folder where there are two."""
+    if len(folders) == 1:
+        return tuple(folders[0].files)
+    return tuple(f"{f.path.name}/{name}" for f in folders for name in f.files)
 
 
 def _labels(
@@ -204,7 +226,7 @@ def _labels(
 # -- their pixels ----------------------------------------------------------------------
 
 
-def _shape(folders: Sequence[Folder], size: int | list[int] | None) -> tuple[int, int]:
+def _size(folders: Sequence[Folder], size: int | list[int] | None) -> tuple[int, int]:
     """Height and width of every example."""
     if isinstance(size, int):
         return size, size

@@ -1,7 +1,8 @@
 """What a source delivers and what training sees."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,12 @@ class Source:
     """A hash of all examples, where the source knows one; None: they are hashed."""
     notes: tuple[str, ...] = ()
     """Sentences about the data that the user should read before training."""
+    names: tuple[str, ...] | None = None
+    """Of the examples, those to train on first, where they have any."""
+    write: Callable[[Path, Iterable[np.ndarray]], None] | None = None
+    """Writes blocks of examples [n, *shape], in the order of ``names`` and in the units
+    of the data, into a folder, in the form in which the source was given; None: as one
+    array."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,9 +88,8 @@ class Spec:
             self.shift, self.shape
         )
 
-    def stored(self, x: np.ndarray) -> np.ndarray:
-        """Scaled examples as they would have been stored: in range, rounded."""
-        x = self.unscaled(x)
+    def as_stored(self, x: np.ndarray) -> np.ndarray:
+        """Examples in the units of the data as they are stored: in range, rounded."""
         dtype = np.dtype(self.dtype)
         if dtype.kind == "f":
             return x.astype(dtype)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from aerun.data.splits import Arrays, Source
+from aerun.data.writing import table_like
 from aerun.errors import DataError
 
 _DELIMITERS = (",", ";", "\t", "|")
@@ -33,6 +34,7 @@ def table(
     label: str | None,
     columns: list[str] | None,
     exclude_columns: list[str],
+    feature_names: Sequence[str] | None = None,
 ) -> Source:
     """Vectors from the numeric columns of a .csv file.
 
@@ -45,6 +47,8 @@ def table(
         label: Column of labels, numbers or texts; not among the examples.
         columns: Of the examples; None: all but the label.
         exclude_columns: To leave out.
+        feature_names: The columns that a trained model takes, if it is to be given
+            these rows; instead of ``columns`` and ``exclude_columns``.
 
     Returns:
         Vectors [N, D], each column with its name.
@@ -56,6 +60,8 @@ def table(
     tables = [train]
     if test_path is not None:
         tables.append(_read(Path(test_path).expanduser(), "dataset.test_path"))
+    if feature_names is not None:
+        columns, exclude_columns = list(feature_names), []
     names = _chosen(train, label, columns, exclude_columns)
     known, labels = _labels(tables, label)
     parts: list[Arrays] = [
@@ -67,6 +73,7 @@ def table(
         test=parts[1] if len(parts) > 1 else None,
         classes=known,
         feature_names=tuple(names),
+        write=table_like(names),
     )
 
 
