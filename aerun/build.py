@@ -14,7 +14,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, fields
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -123,8 +122,8 @@ def _stamps(node: Config) -> tuple[Any, ...]:
     stamp = getattr(locate(node["_target_"]), "stamp", None)
     if stamp is not None:
         return (stamp(node),)
-    paths = [Path(v).expanduser() for v in node.values() if isinstance(v, str)]
-    return tuple((str(p), p.stat().st_mtime_ns) for p in paths if p.is_file())
+    paths = [os.path.expanduser(v) for v in node.values() if isinstance(v, str)]
+    return tuple((p, os.stat(p).st_mtime_ns) for p in paths if os.path.isfile(p))
 
 
 def load_source(config: Config, spec: Spec) -> Source:

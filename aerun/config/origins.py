@@ -35,6 +35,7 @@ def origins(composer: Composer, overrides: Sequence[str]) -> Origins:
     found = composer.loader.compute_defaults_list(CONFIG_NAME, meant, RunMode.RUN)
     choices: dict[str, tuple[str, str]] = {}
     values: dict[str, str] = {}
+    several: dict[str, list[str]] = {}
     for default in found.defaults:
         path, group = default.config_path, default.override_key
         if path is None or path.startswith("hydra/"):
@@ -46,11 +47,18 @@ def origins(composer: Composer, overrides: Sequence[str]) -> Origins:
         if group in found.overrides.known_choices and group is not None:
             chosen = str(found.overrides.known_choices[group])
             choices[group] = (chosen, _chooser(group, found.overrides, default.parent))
+        elif "/" in path and (kind := path.rpartition("/")[0]) not in choices:
+            several.setdefault(kind, []).append(path.rpartition("/")[2])
     for group, chosen in found.overrides.known_choices.items():
-        if group.startswith("hydra/") or group in choices or chosen is None:
-            continue
-        shown = ", ".join(chosen) if isinstance(chosen, list) else str(chosen)
-        choices[group] = (shown, _chooser(group, found.overrides, CONFIG_NAME))
+        if not group.startswith("hydra/") and group not in choices and chosen:
+            by = _chooser(group, found.overrides, CONFIG_NAME)
+            choices[group] = (str(chosen), by)
+    for group, names in several.items():  # of which a list was chosen
+        if group not in choices and not group.startswith("experiment"):
+            by = _chooser(group, found.overrides, CONFIG_NAME)
+            added = any(o.is_add() and o.key_or_group == group for o in parsed)
+            more = f" and {TYPED}" if added and by != TYPED else ""
+            choices[group] = (", ".join(names), f"{by}{more}")
     for key in typed:
         if not composer.loader.repository.group_exists(key):
             values = {k: v for k, v in values.items() if not k.startswith(f"{key}.")}

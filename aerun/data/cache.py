@@ -1,6 +1,8 @@
 """Decoded images in files of their own, each built once, whoever asks first."""
 
+import errno
 import fcntl
+import io
 import logging
 import os
 import shutil
@@ -26,7 +28,7 @@ def cache_folder() -> Path:
     """
     home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     named = os.environ.get("AERUN_CACHE") or f"{home}/aerun"
-    folder = Path(named).expanduser().absolute()
+    folder = Path(os.path.expanduser(named)).absolute()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         writable = os.access(folder, os.W_OK | os.X_OK)
@@ -82,22 +84,56 @@ def _build(path: Path, size: int, make: Callable[[], Iterable[np.ndarray]]) -> N
         )
     beside = path.with_suffix(".part")
     try:
-        with open(beside, "wb") as file:
+        with writing(path.parent):
+            file = open(beside, "wb", buffering=0)  # noqa: SIM115 - closed below
+        with file:
             for examples in make():
                 assert examples.dtype == _BYTE, "the cache holds bytes"
-                file.write(np.ascontiguousarray(examples).data)
-            file.flush()
-            os.fsync(file.fileno())
+                with writing(path.parent):
+                    _write_all(file, np.ascontiguousarray(examples))
+            with writing(path.parent):
+                os.fsync(file.fileno())
         assert beside.stat().st_size == size, "as many examples as were announced"
-        os.replace(beside, path)
+        with writing(path.parent):
+            os.replace(beside, path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def _write_all(file: io.FileIO, examples: np.ndarray) -> None:
+    """A single write may stop at 2 GiB, or where the disk is full."""
+    rest = examples.data.cast("B")
+    while rest:
+        rest = rest[file.write(rest) :]
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Within, a disk that takes no more is an error that says what to do.
+
+    Raises:
+        DataError: There is no room, or the folder cannot be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            problem = "there is no room left for decoded images in"
+            remedy = "with more room, or make them smaller with dataset.size=[H,W]"
+        else:
+            problem = f"decoded images cannot be written ({error.strerror}) in"
+            remedy = "that can be written"
+        raise DataError(
+            f"{problem} {folder}; set $AERUN_CACHE to a folder {remedy}"
+        ) from None
 
 
 @contextmanager
 def _locked(path: Path, what: str) -> Iterator[None]:
     """Hold a lock that the kernel frees on death; say so when waiting for it."""
-    with open(path, "w") as handle:
+    with writing(path.parent):
+        handle = open(path, "w")  # noqa: SIM115 - closed below
+    with handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

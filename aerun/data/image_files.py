@@ -3,14 +3,16 @@
 import hashlib
 import io
 import os
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -23,6 +25,17 @@ SUFFIXES = (
 _GREY_MODES = {"1", "L", "LA", "La"}
 _COLOUR_MODES = {"RGB", "RGBA", "RGBa", "RGBX", "P", "PA", "YCbCr"}
 _ORIENTATION = 0x0112  # EXIF tag
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What brings an image of an orientation upright."""
+_ON_ITS_SIDE = 5  # the first orientation that swaps height and width
 _AT_ONCE = 64  # images that threads work on together
 
 
@@ -33,7 +46,7 @@ class ImageFile:
     stamp: list[int]
     """Size in bytes, times of change of content and of entry, number on its disk."""
     sha256: str
-    """Of its bytes."""
+    """Of its bytes; "" of a file that cannot be read."""
     height: int
     """In pixels, as it is to be looked at."""
     width: int
@@ -55,41 +68,53 @@ def find(folder: Path) -> tuple[dict[str, list[int]], list[str]]:
     """
     images: dict[str, list[int]] = {}
     others: list[str] = []
-    seen: set[tuple[int, int]] = set()
 
-    def enter(path: str, prefix: str) -> None:
+    def enter(path: str, prefix: str, above: frozenset[tuple[int, int]]) -> None:
         status = os.stat(path)
-        if (status.st_dev, status.st_ino) in seen:
+        here = (status.st_dev, status.st_ino)
+        if here in above:
             return  # a link back to where we came from
-        seen.add((status.st_dev, status.st_ino))
         for entry in os.scandir(path):
             if entry.name.startswith("."):
                 continue
             name = f"{prefix}{entry.name}"
             if entry.is_dir():
-                enter(entry.path, f"{name}/")
+                enter(entry.path, f"{name}/", above | {here})
             elif not entry.name.lower().endswith(SUFFIXES):
                 others.append(name)
             elif entry.is_file():
-                s = entry.stat()
-                images[name] = [s.st_size, s.st_mtime_ns, s.st_ctime_ns, s.st_ino]
+                images[name] = _stamp(entry.stat())
+            elif not os.path.exists(entry.path):  # a link that leads nowhere
+                images[name] = [0, 0, 0, 0]
 
-    enter(str(folder), "")
+    enter(str(folder), "", frozenset())
     return dict(sorted(images.items())), sorted(others)
+
+
+def stamp_of(path: Path) -> list[int] | None:
+    """What tells a change of a file (see ``ImageFile``); None where there is none."""
+    try:
+        return _stamp(os.stat(path))
+    except OSError:
+        return None
+
+
+def _stamp(status: os.stat_result) -> list[int]:
+    return [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
 
 
 def look_at(path: Path, stamp: list[int]) -> ImageFile:
     """Hash a file and read its header."""
     height, width, is_grey, problem, digest = 0, 0, True, None, ""
     try:
-        content = path.read_bytes()
+        content = _content(path)
         digest = hashlib.sha256(content).hexdigest()
-        with _opened(content) as image:
+        with _readable(), _opened(content) as image:
             width, height = image.size
-            if image.getexif().get(_ORIENTATION, 1) >= 5:  # lies on its side
+            if _orientation(image) >= _ON_ITS_SIDE:
                 width, height = height, width
             is_grey = _is_grey(image)
-    except (ImageProblem, OSError) as error:
+    except ImageProblem as error:
         problem = str(error)
     return ImageFile(
         stamp=stamp,
@@ -115,31 +140,58 @@ def decode(path: Path, *, size: tuple[int, int] | None, is_grey: bool) -> np.nda
     Raises:
         ImageProblem: It cannot be used.
     """
-    try:
-        with _opened(path.read_bytes()) as image:
-            upright = ImageOps.exif_transpose(image)
-            if upright.has_transparency_data:
-                upright = upright.convert("RGBA")
-                white = Image.new("RGBA", upright.size, "white")
-                upright = Image.alpha_composite(white, upright)
-            converted = upright.convert("L" if is_grey else "RGB")
-            if size is not None and converted.size != (size[1], size[0]):
-                converted = converted.resize(
-                    (size[1], size[0]), Image.Resampling.LANCZOS
-                )
-            pixels = np.asarray(converted)
-    except (OSError, SyntaxError, ValueError) as error:
-        if isinstance(error, ImageProblem):
-            raise
-        raise ImageProblem(f"is no readable image ({_reason(error)})") from None
+    content = _content(path)
+    with _readable(), _opened(content) as image:
+        turn = _TURNS.get(_orientation(image))
+        upright: Image.Image = image if turn is None else image.transpose(turn)
+        if upright.has_transparency_data:
+            upright = upright.convert("RGBA")
+            white = Image.new("RGBA", upright.size, "white")
+            upright = Image.alpha_composite(white, upright)
+        converted = upright.convert("L" if is_grey else "RGB")
+        if size is not None and converted.size != (size[1], size[0]):
+            converted = converted.resize((size[1], size[0]), Image.Resampling.LANCZOS)
+        pixels = np.asarray(converted)
     return pixels[None] if is_grey else np.moveaxis(pixels, -1, 0)
 
 
 def in_threads(function: Callable[[T], R], items: Sequence[T]) -> Iterator[R]:
     """Apply a function to all items in order; few results wait in memory."""
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
+    with ThreadPoolExecutor(os.cpu_count()) as threads, warnings.catch_warnings():
+        # Of odd metadata and large photos; what cannot be used is told otherwise.
+        warnings.filterwarnings("ignore", module=r"PIL\.")
         for start in range(0, len(items), _AT_ONCE):
             yield from threads.map(function, items[start : start + _AT_ONCE])
+
+
+def _content(path: Path) -> bytes:
+    """The bytes of a file.
+
+    Raises:
+        ImageProblem: It cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ImageProblem(f"cannot be read ({error.strerror})") from None
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    """Within, whatever PIL stumbles over is a damaged image.
+
+    It meets damage with errors of a dozen kinds, ``struct.error`` and ``TypeError``
+    among them, also while only the size or the number of frames is asked for.
+
+    Raises:
+        ImageProblem: The image is damaged.
+    """
+    try:
+        yield
+    except (ImageProblem, MemoryError):
+        raise
+    except Exception as error:
+        raise ImageProblem(f"is no readable image ({_reason(error)})") from None
 
 
 def _opened(content: bytes) -> Image.Image:
@@ -150,11 +202,8 @@ def _opened(content: bytes) -> Image.Image:
     """
     if not content:
         raise ImageProblem("is empty (0 bytes)")
-    try:
-        image = Image.open(io.BytesIO(content))
-        frames = getattr(image, "n_frames", 1)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise ImageProblem(f"is no readable image ({_reason(error)})") from None
+    image = Image.open(io.BytesIO(content))
+    frames = getattr(image, "n_frames", 1)
     # Phones keep a second view of a photo in MPO files; the first is the photo.
     if frames > 1 and image.format != "MPO":
         raise ImageProblem(
@@ -163,7 +212,7 @@ def _opened(content: bytes) -> Image.Image:
         )
     if bits := _too_many_bits(image):
         raise ImageProblem(
-            f"has {bits} bits per pixel, of which 8 would be kept; convert it to 8 "
+            f"has {bits} bits per channel, of which 8 would be kept; convert it to 8 "
             "bits, or keep them all in a .npy file with dataset=array"
         )
     if image.mode not in _GREY_MODES | _COLOUR_MODES:
@@ -173,10 +222,30 @@ def _opened(content: bytes) -> Image.Image:
 
 def _too_many_bits(image: Image.Image) -> int:
     """Bits per channel where they are more than 8; PIL itself cuts colour to 8."""
-    packed = " ".join(str(tile[3]) for tile in getattr(image, "tile", []))
-    if "16" in image.mode or ";16" in packed:
+    tiles = getattr(image, "tile", [])
+    packed = " ".join(str(tile[3]) for tile in tiles)
+    # A .bmp of 16 bits has them for all three channels together.
+    if "16" in image.mode or (";16" in packed and image.format != "BMP"):
+        return 16
+    if image.format == "PPM" and any(_largest(tile[3]) > 255 for tile in tiles):
         return 16
     return 32 if image.mode in ("I", "F") else 0
+
+
+def _largest(arguments: object) -> int:
+    """The largest number among what PIL's decoder of .ppm files is given."""
+    found = arguments if isinstance(arguments, tuple) else ()
+    return max((value for value in found if isinstance(value, int)), default=0)
+
+
+def _orientation(image: Image.Image) -> int:
+    """As a camera noted it, 1 to 8; 1 is upright. PIL itself turns a .tif."""
+    if image.format == "TIFF":
+        return 1
+    try:
+        return int(image.getexif().get(_ORIENTATION, 1))
+    except Exception:  # see _readable; the pixels may be fine all the same
+        return 1
 
 
 def _is_grey(image: Image.Image) -> bool:

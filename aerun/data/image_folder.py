@@ -2,23 +2,18 @@
 
 import hashlib
 import json
+import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
 from aerun.data.cache import cached
-from aerun.data.image_files import (
-    SUFFIXES,
-    ImageProblem,
-    decode,
-    find,
-    in_threads,
-)
-from aerun.data.image_index import Known, known_files, remember_problems
+from aerun.data.image_files import ImageProblem, decode, find, in_threads, stamp_of
+from aerun.data.image_index import remember_problems
+from aerun.data.image_places import Folder, look_in, places_of, usable
 from aerun.data.mapped import Mapped
 from aerun.data.splits import Source
 from aerun.data.writing import images_like
@@ -27,17 +22,6 @@ from aerun.options import Count
 from aerun.progress import progress_bar
 
 _DECODED = "1"  # changes whenever the same bytes would be decoded differently
-_NAMED = 3  # unusable files that a message names
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Folder:
-    """Images of one part of the data."""
-
-    path: Path
-    key: str
-    """The option that named it."""
-    files: Known
 
 
 class _Undecodable(Exception):
@@ -56,8 +40,8 @@ def image_folder(
     """Any image files below a folder; folders directly in it are classes.
 
     Args:
-        path: The folder; where it holds ``train`` and ``test`` and nothing else, these
-            are the two parts.
+        path: The folder; where the folders in it are ``train`` and ``test`` and it
+            holds no image itself, these are the two parts.
         test_path: A folder of test images; None: a share is held out.
         size: Height and width, or one number for both, that images are stretched to;
             None: all have one size.
@@ -75,10 +59,10 @@ def image_folder(
     """
     if shape is not None:
         size, colour = [shape[1], shape[2]], "grey" if shape[0] == 1 else "rgb"
-    places = _places(path, test_path)
+    places = places_of(path, test_path)
     while True:
-        folders = [_look(place, key) for place, key in places]
-        folders, notes = _usable(folders, skip=unusable == "skip")
+        folders = [look_in(place, key) for place, key in places]
+        folders, notes = usable(folders, skip=unusable == "skip")
         if shape is None:
             _enough(folders)
         pixels = _size(folders, size)
@@ -108,97 +92,21 @@ def image_folder(
 
 def _stamp(options: Mapping[str, Any]) -> str:
     """Tells whether anything in the folders changed since the last call."""
-    folders = [
-        Path(options[k]).expanduser() for k in ("path", "test_path") if options[k]
-    ]
-    found = [find(folder)[0] if folder.is_dir() else None for folder in folders]
+
+    def found_in(path: str) -> dict[str, list[int]] | None:
+        try:
+            return find(Path(os.path.expanduser(path)))[0]
+        except OSError:
+            return None  # the source itself says what is wrong
+
+    found = [found_in(options[k]) for k in ("path", "test_path") if options[k]]
     return hashlib.sha256(json.dumps(found).encode()).hexdigest()
 
 
 image_folder.stamp = _stamp  # type: ignore[attr-defined]
 
 
-# -- which files -----------------------------------------------------------------------
-
-
-def _places(path: str, test_path: str | None) -> list[tuple[Path, str]]:
-    """The folders of the training and perhaps the test part, with their options."""
-    folder = Path(path).expanduser()
-    if test_path is not None:
-        test = Path(test_path).expanduser()
-        return [(folder, "dataset.path"), (test, "dataset.test_path")]
-    if folder.is_dir():
-        inside = {p.name for p in folder.iterdir() if not p.name.startswith(".")}
-        if inside == {"train", "test"}:
-            return [(folder / name, "dataset.path") for name in ("train", "test")]
-    return [(folder, "dataset.path")]
-
-
-def _look(path: Path, key: str) -> Folder:
-    if not path.is_dir():
-        what = "is a file; give the folder that holds it" if path.exists() else (
-            "does not exist; give a folder of images"
-        )  # fmt: skip
-        raise DataError(f"{path} {what}", key=key)
-    try:
-        found, others = find(path)
-    except PermissionError as error:
-        raise DataError(
-            f"{error.filename} cannot be read ({error.strerror}); change its "
-            "permissions, or move the images elsewhere",
-            key=key,
-        ) from None
-    if not found:
-        kinds = ", ".join(suffix.removeprefix(".") for suffix in SUFFIXES)
-        inside = f"only other files such as {others[0]}" if others else "nothing"
-        raise DataError(
-            f"{path} holds {inside}; give a folder of images ({kinds})", key=key
-        )
-    return Folder(path=path, key=key, files=known_files(path, found))
-
-
-def _usable(folders: Sequence[Folder], *, skip: bool) -> tuple[list[Folder], list[str]]:
-    """The folders without unusable files; these are refused or noted."""
-    kept, notes = [], []
-    for folder in folders:
-        bad = {n: f.problem for n, f in folder.files.items() if f.problem is not None}
-        good = {n: f for n, f in folder.files.items() if n not in bad}
-        told = "; ".join(
-            f"{folder.path / name} {problem}"
-            for name, problem in list(bad.items())[:_NAMED]
-        )
-        more = f"; and {len(bad) - _NAMED} more" if len(bad) > _NAMED else ""
-        count = f"{len(bad)} of {len(folder.files)} files"
-        if bad and (not skip or not good):
-            out = "" if not good else "; dataset.unusable=skip leaves such files out"
-            raise DataError(
-                f"{count} cannot be used: {told}{more}{out}", key=folder.key
-            )
-        if bad:
-            notes.append(f"{count} are left out: {told}{more}.")
-        kept.append(Folder(path=folder.path, key=folder.key, files=good))
-    return kept, notes
-
-
-def _enough(folders: Sequence[Folder]) -> None:
-    """Refuse fewer images than there are parts."""
-    train = folders[0]
-    least = 2 if len(folders) > 1 else 3
-    if len(train.files) < least:
-        raise DataError(
-            f"{train.path} holds {len(train.files)} usable image"
-            f"{'s' * (len(train.files) > 1)} ({', '.join(train.files)}); training, "
-            f"validation {'' if least == 2 else 'and test '}need one each at the "
-            "least, and hundreds to learn anything: add images",
-            key=train.key,
-        )
-
-
-def _names(folders: Sequence[Folder]) -> tuple[str, ...]:
-    """Relative paths of all images, with their part's folder where there are two."""
-    if len(folders) == 1:
-        return tuple(folders[0].files)
-    return tuple(f"{f.path.name}/{name}" for f in folders for name in f.files)
+# -- their classes ---------------------------------------------------------------------
 
 
 def _labels(
@@ -207,8 +115,14 @@ def _labels(
     """Names of classes, each part's labels, and what to say of them."""
     names = [list(folder.files) for folder in folders]
     none: list[np.ndarray | None] = [None for _ in folders]
-    if any("/" not in name for part in names for name in part):
-        return None, none, []
+    everything = [name for part in names for name in part]
+    loose = [name for name in everything if "/" not in name]
+    if loose:
+        said = (
+            f"{len(loose)} of {len(everything)} images, such as {loose[0]}, lie in no "
+            "class folder, so there are no labels."
+        )
+        return None, none, [said] if len(loose) < len(everything) else []
     tops = [[name.partition("/")[0] for name in part] for part in names]
     classes = tuple(sorted({top for part in tops for top in part}))
     if len(classes) == 1:
@@ -274,11 +188,19 @@ def _pixels(folder: Folder, shape: tuple[int, int], *, is_grey: bool) -> Mapped:
     blank = np.zeros((1 if is_grey else 3, *shape), dtype=np.uint8)
 
     def one(name: str) -> np.ndarray:
+        path, pixels = folder.path / name, blank
         try:
-            return decode(folder.path / name, size=shape, is_grey=is_grey)
+            pixels = decode(path, size=shape, is_grey=is_grey)
         except ImageProblem as problem:
             problems[name] = str(problem)
-            return blank
+        # Other bytes must not be kept under the name of those that were looked at.
+        if stamp_of(path) != folder.files[name].stamp:
+            raise DataError(
+                f"{path} changed while it was read; start again when nothing writes "
+                "to the folder any more",
+                key=folder.key,
+            )
+        return pixels
 
     def make() -> Iterator[np.ndarray]:
         names = list(folder.files)

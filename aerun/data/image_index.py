@@ -11,9 +11,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from aerun.data.cache import cache_folder
+from aerun.data.cache import cache_folder, writing
 from aerun.data.image_files import ImageFile, in_threads, look_at
 from aerun.progress import progress_bar
+
+_LOOKED = 2  # changes whenever the same file would be looked at differently
 
 Known = dict[str, ImageFile]
 """Files by path relative to their folder, in order."""
@@ -33,7 +35,9 @@ def known_files(folder: Path, found: Mapping[str, list[int]]) -> Known:
     fresh = [
         name
         for name, stamp in found.items()
-        if name not in before or before[name].stamp != stamp
+        if name not in before
+        or before[name].stamp != stamp
+        or not before[name].sha256  # it could not be read then, perhaps now
     ]
     if fresh:
         what = f"Looking at {folder.name}"
@@ -62,15 +66,22 @@ def _path(folder: Path) -> Path:
 
 def _read(folder: Path) -> Known:
     try:
-        text = _path(folder).read_text(encoding="utf-8")
-        return {n: ImageFile(**values) for n, values in json.loads(text).items()}
-    except (FileNotFoundError, ValueError, TypeError):
-        # Absent, or of another version: everything is looked at again.
+        stored = json.loads(_path(folder).read_text(encoding="utf-8"))
+        if stored["looked"] != _LOOKED:
+            return {}
+        return {n: ImageFile(**values) for n, values in stored["files"].items()}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        # Absent or damaged: everything is looked at again.
         return {}
 
 
 def _write(folder: Path, known: Known) -> None:
     path = _path(folder)
     beside = path.with_suffix(f".{os.getpid()}.part")
-    beside.write_text(json.dumps({n: asdict(file) for n, file in known.items()}))
-    os.replace(beside, path)
+    stored = {"looked": _LOOKED, "files": {n: asdict(f) for n, f in known.items()}}
+    try:
+        with writing(path.parent):
+            beside.write_text(json.dumps(stored), encoding="utf-8")
+            os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
