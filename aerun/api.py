@@ -69,7 +69,11 @@ def run(overrides: Sequence[str] = ()) -> Run:
         problem = "is for the command line; aerun.run makes one run."
         raise BadRequest([Mistake(typed=flags[0], problem=problem)])
     set_up_console()
-    return Run(request(values))
+    outcome = request(values)
+    if isinstance(outcome, str):
+        problem = "makes no run; it is for the command line."
+        raise BadRequest([Mistake(typed="task", problem=problem)])
+    return Run(outcome)
 
 
 def load(directory: str | Path, *, weights: str | None = None) -> Trained:

@@ -288,12 +288,21 @@ def best_device() -> str:
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
+def num_weights(config: Config, shape: tuple[int, ...]) -> int:
+    """How many weights the model has; it is built once per process to find out."""
+    return _num_weights(json.dumps(config["model"]), config["seed"], shape)
+
+
+@functools.lru_cache(maxsize=64)
+def _num_weights(model: str, seed: int, shape: tuple[int, ...]) -> int:
+    with _seeded({"seed": seed}):
+        built: nn.Module = make(json.loads(model), {"shape": shape})
+    return sum(p.numel() for p in built.parameters())
+
+
 def _threads(config: Config, spec: Spec) -> int:
     """One thread for small steps, where handing work over costs more than it saves."""
-    with _seeded(config):
-        model: nn.Module = make(config["model"], {"shape": spec.shape})
-    weights = sum(p.numel() for p in model.parameters())
-    work = weights * config["trainer"]["batch_size"]
+    work = num_weights(config, spec.shape) * config["trainer"]["batch_size"]
     return 1 if work < _SMALL_STEP else os.cpu_count() or 1
 
 

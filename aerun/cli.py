@@ -80,11 +80,11 @@ def _carry_out(flags: Sequence[str], overrides: Sequence[str]) -> None:
     quiet = level > logging.INFO
     # Whatever a user's own part prints must not be taken for the directory.
     with redirect_stdout(sys.stderr) if quiet else nullcontext():
-        directory = request(
-            overrides, multirun=multirun, config_dir=config_dir_of(flags)
-        )
-    if quiet and directory is not None:
-        print(Path(directory).absolute())
+        outcome = request(overrides, multirun=multirun, config_dir=config_dir_of(flags))
+    if isinstance(outcome, str):
+        print(outcome)
+    elif quiet and outcome is not None:
+        print(Path(outcome).absolute())
 
 
 def request(
@@ -98,7 +98,7 @@ def request(
         config_dir: A folder of the user's own options.
 
     Returns:
-        The directory of the run, or of the sweep.
+        The directory of the run or sweep, or what a task that works in none says.
 
     Raises:
         BadRequest: Nothing was started, no directory made.
@@ -164,9 +164,8 @@ def _run(composer: Any, config: "DictConfig") -> Path:
         job_subdir_key=None,
         configure_logging=False,
     )
-    outcome = result._return_value
-    if isinstance(outcome, Exception):
-        raise outcome  # its getter would raise it too, after a line of Hydra's
+    if isinstance(error := result._return_value, Exception):
+        raise error  # its getter would raise it too, after a line of Hydra's
     return directory
 
 
@@ -195,14 +194,15 @@ def _on_run(composer: Any, overrides: Sequence[str]) -> Path:
     return written
 
 
-def _look(composer: Any, config: "DictConfig", overrides: Sequence[str]) -> None:
-    """Carry out a task that only prints."""
+def _look(composer: Any, config: "DictConfig", overrides: Sequence[str]) -> str:
+    """Carry out a task that only has something to say."""
     from aerun.build import locate
     from aerun.config.approve import approve
     from aerun.config.origins import origins
 
     request = approve(config, output=None)
-    locate(request["task"]["_target_"])(request, origins(composer, overrides))
+    task = locate(request["task"]["_target_"])
+    return str(task(request, origins(composer, overrides)))
 
 
 def job(config: "DictConfig", level: int | None = None) -> float | None:

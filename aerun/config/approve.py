@@ -9,7 +9,13 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from aerun import rundir
-from aerun.build import build_objective, dtype_of, load_data, resolve
+from aerun.build import (
+    build_objective,
+    dtype_of,
+    load_data,
+    num_weights,
+    resolve,
+)
 from aerun.config.check import check, check_data, check_output, show
 from aerun.config.compose import explained, plain
 from aerun.config.mistakes import BadRequest, Mistake
@@ -44,8 +50,9 @@ def approve(config: DictConfig, *, output: str | None) -> dict[str, Any]:
     data = told(request)
     mistakes = check_data(request, data.spec)
     if not mistakes:
-        # Builds the model once: a bug in a user's own class shows before a directory.
         resolved = resolve(request, data.spec)
+        # Builds the model once: a bug in a user's own class shows before a directory.
+        num_weights(resolved, data.spec.shape)
         if request["init_from"] is not None:
             mistakes = _check_start(resolved, data.spec.shape)
     if mistakes:

@@ -59,10 +59,13 @@ def origins(composer: Composer, overrides: Sequence[str]) -> Origins:
             added = any(o.is_add() and o.key_or_group == group for o in parsed)
             more = f" and {TYPED}" if added and by != TYPED else ""
             choices[group] = (", ".join(names), f"{by}{more}")
-    for key in typed:
+    for key, override in typed.items():
+        value = override.value()
         if not composer.loader.repository.group_exists(key):
             values = {k: v for k, v in values.items() if not k.startswith(f"{key}.")}
             values[key] = TYPED
+        elif isinstance(value, Mapping):  # trainer={epochs: 3} chooses nothing
+            values |= dict.fromkeys(_walk(value, f"{key.replace('/', '.')}."), TYPED)
     return Origins(choices=choices, values=values)
 
 

@@ -1,21 +1,43 @@
 """Arrays of the user's own: .npy and .npz files."""
 
+import os
 import zipfile
 import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.lib.format import MAGIC_PREFIX
 
+from aerun.data.mapped import blocks
 from aerun.data.splits import Arrays, Source, non_finite
 from aerun.data.writing import array_like
 from aerun.errors import DataError
 
-_KEY = "dataset.path"
 _EXAMPLES = ("x", "images", "data", "arr_0", "x_train")
 _LABELS = ("y", "labels", "y_train")
+_TEST = ("x_test", "y_test")
 
 
-def array(*, path: str) -> Source:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Part:
+    """Examples of one part, and what a message about them names."""
+
+    path: str
+    key: str
+    """The option that named it."""
+    name: str
+    """Of the array of examples."""
+    x: np.ndarray
+    """Checked; images are [N, C, H, W]."""
+    y: np.ndarray | None
+    """Labels as they came."""
+    layout: tuple[int, ...]
+    """Shape of an example as it came."""
+
+
+def array(*, path: str, test_path: str | None) -> Source:
     """Images or vectors from a .npy or .npz file.
 
     Args:
@@ -23,90 +45,134 @@ def array(*, path: str) -> Source:
             ``data`` or ``x_train``), and optionally ``y`` (``labels``, ``y_train``),
             ``x_test`` and ``y_test``. Examples are [N, D] vectors, [N, H, W] grey
             images, or [N, H, W, C] / [N, C, H, W] images with C = 1 or 3.
+        test_path: A file of test examples, of the same kinds; None: ``x_test`` of the
+            first file, or a share is held out.
 
     Returns:
         The arrays; integer images of 8 bits are bounded by 0 and 255.
 
     Raises:
-        DataError: The file is absent, unreadable, or holds no such array.
+        DataError: A file is absent, unreadable, or holds no such array.
     """
-    arrays = _read(Path(path).expanduser())
-    if isinstance(arrays, np.ndarray):
-        arrays = {"x": arrays}
-    name = next((name for name in _EXAMPLES if name in arrays), None)
-    if name is None:
-        raise DataError(
-            f"{path} holds {', '.join(sorted(arrays)) or 'nothing'}; "
-            "name the array of examples 'x' (and labels 'y')",
-            key=_KEY,
-        )
-    x = _examples(arrays[name], path)
-    y = next((arrays[name] for name in _LABELS if name in arrays), None)
-    y_test = arrays.get("y_test")
+    arrays = _read(path, "dataset.path")
+    train, test = _part(arrays, path, "dataset.path", _EXAMPLES, _LABELS), None
+    if test_path is not None:
+        held, key = _read(test_path, "dataset.test_path"), "dataset.test_path"
+        examples, labels = (*_EXAMPLES, _TEST[0]), (*_LABELS, _TEST[1])
+        test = _part(held, test_path, key, examples, labels)
+    elif "x_test" in arrays:
+        test = _part(arrays, path, "dataset.path", _TEST[:1], _TEST[1:])
+    parts = [train] if test is None else [train, test]
+    if test is not None:
+        _check_alike(train, test)
     # Both parts number their labels alike, also where one lacks a class.
-    labels = [part.ravel() for part in (y, y_test) if part is not None]
-    known = np.unique(np.concatenate(labels)) if labels else None
-    test = None
-    if "x_test" in arrays:
-        x_test = _examples(arrays["x_test"], path)
-        if x_test.shape[1:] != x.shape[1:]:
-            raise DataError(
-                f"{path}: x_test has examples of {list(x_test.shape[1:])}, "
-                f"{name} of {list(x.shape[1:])}; make them the same",
-                key=_KEY,
-            )
-        test = _pair(x_test, y_test, known, path)
+    every = [part.y.ravel() for part in parts if part.y is not None]
+    known = np.unique(np.concatenate(every)) if every else None
     return Source(
-        train=_pair(x, y, known, path),
-        test=test,
-        bounds=(0, 255) if x.dtype == np.uint8 else None,
+        train=_numbered(train, known),
+        test=None if test is None else _numbered(test, known),
+        bounds=(0, 255) if train.x.dtype == np.uint8 else None,
         classes=None if known is None else tuple(str(label) for label in known),
-        write=array_like(arrays[name].shape[1:]),
+        write=array_like(train.layout),
     )
 
 
-def _read(path: Path) -> np.ndarray | dict[str, np.ndarray]:
-    """Read without executing pickles."""
-    if not path.exists():
+def _read(given: str, key: str) -> dict[str, np.ndarray]:
+    """The arrays that mean something, without executing pickles; .npy files mapped."""
+    path = Path(os.path.expanduser(given))
+    if not os.path.exists(path):
         raise DataError(
-            f"{path} does not exist; give the path of a .npy or .npz file", key=_KEY
+            f"{path} does not exist; give the path of a .npy or .npz file", key=key
         )
     try:
         with open(path, "rb") as file:
-            loaded = np.load(file, allow_pickle=False)
-            if isinstance(loaded, np.ndarray):
-                return loaded
-            with loaded:
-                return {name: np.asarray(loaded[name]) for name in loaded.files}
+            if file.read(len(MAGIC_PREFIX)) == MAGIC_PREFIX:
+                mapped = np.load(path, mmap_mode="r", allow_pickle=False)
+                return {"x": np.asarray(mapped)}
+            file.seek(0)
+            with np.load(file, allow_pickle=False) as loaded:
+                known = {*_EXAMPLES, *_LABELS, *_TEST}
+                named = [name for name in loaded.files if name in known]
+                if named:
+                    return {name: np.asarray(loaded[name]) for name in named}
+                inside = ", ".join(sorted(loaded.files)) or "nothing"
     except (
-        ValueError, OSError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error
+        ValueError, OSError, EOFError, MemoryError, OverflowError, zipfile.BadZipFile,
+        zlib.error, NotImplementedError,
     ) as error:  # fmt: skip
         raise DataError(
-            f"{path} is no readable .npy or .npz file of numbers ({error})", key=_KEY
+            f"{path} is no readable .npy or .npz file of numbers ({error})", key=key
         ) from None
+    raise _nameless(given, inside, key)
 
 
-def _examples(x: np.ndarray, path: str) -> np.ndarray:
+def _nameless(path: str, inside: str, key: str) -> DataError:
+    return DataError(
+        f"{path} holds {inside}; name the array of examples 'x' (and labels 'y')",
+        key=key,
+    )
+
+
+def _part(
+    arrays: Mapping[str, np.ndarray],
+    path: str,
+    key: str,
+    examples: Sequence[str],
+    labels: Sequence[str],
+) -> _Part:
+    """Choose the arrays of a part by their names and check them."""
+    name = next((name for name in examples if name in arrays), None)
+    if name is None:
+        raise _nameless(path, ", ".join(sorted(arrays)), key)
+    x, y = arrays[name], next((arrays[n] for n in labels if n in arrays), None)
+    if y is not None and y.shape != x.shape[:1]:
+        raise DataError(
+            f"{path} has {len(x) if x.ndim else 0} examples but labels of shape "
+            f"{list(y.shape)}; give one label per example",
+            key=key,
+        )
+    checked = _examples(x, path, key)
+    return _Part(path=path, key=key, name=name, x=checked, y=y, layout=x.shape[1:])
+
+
+def _check_alike(train: _Part, test: _Part) -> None:
+    """Test examples must be of the shape and the units of those to train on."""
+    ours, theirs = list(train.x.shape[1:]), list(test.x.shape[1:])
+    told = f"{test.path}: {test.name} has examples of"
+    if ours != theirs:
+        raise DataError(
+            f"{told} {theirs}, {train.name} of {ours}; make them the same",
+            key=test.key,
+        )
+    if (train.x.dtype == np.uint8) != (test.x.dtype == np.uint8):
+        raise DataError(
+            f"{told} type {test.x.dtype}, {train.name} of {train.x.dtype}, which may "
+            "be other units; store both in the same type",
+            key=test.key,
+        )
+
+
+def _examples(x: np.ndarray, path: str, key: str) -> np.ndarray:
     """Check an array of examples and bring images to [N, C, H, W]."""
     if x.dtype == bool:
         x = x.astype(np.float32)
     if not np.issubdtype(x.dtype, np.number) or np.iscomplexobj(x):
-        raise DataError(f"{path} holds {x.dtype}; numbers are needed", key=_KEY)
+        raise DataError(f"{path} holds {x.dtype}; numbers are needed", key=key)
     if x.ndim not in (2, 3, 4) or 0 in x.shape:
         raise DataError(
             f"{path} has shape {list(x.shape)}; examples are [N, D] vectors, [N, H, W] "
             "or [N, H, W, C] images",
-            key=_KEY,
+            key=key,
         )
     if x.dtype != np.uint8:
         # Kept as precise as they came: scaling may take a large mean away. PyTorch
         # cannot index unsigned types wider than 8 bits.
         small = x.dtype.itemsize <= (4 if x.dtype.kind == "f" else 2)
-        x = x.astype(np.float32 if small else np.float64)
+        x = x.astype(np.float32 if small else np.float64, copy=False)
         with np.errstate(over="ignore"):
-            problem = non_finite(x.astype(np.float32))
-        if problem:
-            raise DataError(f"{path} has {problem}", key=_KEY)
+            if not all(np.isfinite(b.astype(np.float32)).all() for b in blocks(x)):
+                problem = non_finite(x.astype(np.float32))
+                raise DataError(f"{path} has {problem}", key=key)
     if x.ndim == 3:
         x = x[:, None]
     elif x.ndim == 4 and x.shape[-1] in (1, 3):
@@ -115,21 +181,14 @@ def _examples(x: np.ndarray, path: str) -> np.ndarray:
         raise DataError(
             f"{path} has shape {list(x.shape)}; images have 1 or 3 channels, last or "
             "second",
-            key=_KEY,
+            key=key,
         )
     return x
 
 
-def _pair(
-    x: np.ndarray, y: np.ndarray | None, known: np.ndarray | None, path: str
-) -> Arrays:
+def _numbered(part: _Part, known: np.ndarray | None) -> Arrays:
     """Examples with labels as numbers 0, 1, ... in the order of the known ones."""
-    if y is None or known is None:
-        return x, None
-    if y.shape != (len(x),):
-        raise DataError(
-            f"{path} has {len(x)} examples but labels of shape {list(y.shape)}; "
-            "give one label per example",
-            key=_KEY,
-        )
-    return x, np.searchsorted(known, y).astype(np.int64)
+    if part.y is None or known is None:
+        return part.x, None
+    labels = np.searchsorted(known, part.y.astype(known.dtype))
+    return part.x, labels.astype(np.int64)

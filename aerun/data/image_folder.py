@@ -13,7 +13,14 @@ import numpy as np
 from aerun.data.cache import cached
 from aerun.data.image_files import ImageProblem, decode, find, in_threads, stamp_of
 from aerun.data.image_index import remember_problems
-from aerun.data.image_places import Folder, look_in, places_of, usable
+from aerun.data.image_places import (
+    Folder,
+    check_enough,
+    look_in,
+    names_of,
+    places_of,
+    usable,
+)
 from aerun.data.mapped import Mapped
 from aerun.data.splits import Source
 from aerun.data.writing import images_like
@@ -64,7 +71,7 @@ def image_folder(
         folders = [look_in(place, key) for place, key in places]
         folders, notes = usable(folders, skip=unusable == "skip")
         if shape is None:
-            _enough(folders)
+            check_enough(folders)
         pixels = _size(folders, size)
         everything = [file for folder in folders for file in folder.files.values()]
         grey = all(file.is_grey for file in everything)
@@ -85,7 +92,7 @@ def image_folder(
         classes=classes,
         content=" ".join(_key(folder, pixels, is_grey=is_grey) for folder in folders),
         notes=(*notes, *said),
-        names=(names := _names(folders)),
+        names=(names := names_of(folders)),
         write=images_like(names, [(file.height, file.width) for file in everything]),
     )
 

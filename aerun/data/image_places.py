@@ -128,3 +128,24 @@ def _names(folders: Sequence[Folder]) -> tuple[str, ...]:
     if len(folders) == 1:
         return tuple(folders[0].files)
     return tuple(f"{f.path.name}/{name}" for f in folders for name in f.files)
+
+
+def check_enough(folders: Sequence[Folder]) -> None:
+    """Refuse fewer images than there are parts."""
+    train = folders[0]
+    least = 2 if len(folders) > 1 else 3
+    if len(train.files) < least:
+        raise DataError(
+            f"{train.path} holds {len(train.files)} usable image"
+            f"{'s' * (len(train.files) > 1)} ({', '.join(train.files)}); training, "
+            f"validation {'' if least == 2 else 'and test '}need one each at the "
+            "least, and hundreds to learn anything: add images",
+            key=train.key,
+        )
+
+
+def names_of(folders: Sequence[Folder]) -> tuple[str, ...]:
+    """Relative paths of all images, with their part's folder where there are two."""
+    if len(folders) == 1:
+        return tuple(folders[0].files)
+    return tuple(f"{f.path.name}/{name}" for f in folders for name in f.files)

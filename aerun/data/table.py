@@ -1,9 +1,15 @@
 """Tables of the user's own: .csv files of numeric columns."""
 
 import csv
+import difflib
+import os
+import re
+from array import array
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
@@ -12,19 +18,24 @@ from aerun.data.splits import Arrays, Source
 from aerun.data.writing import table_like
 from aerun.errors import DataError
 
-_DELIMITERS = (",", ";", "\t", "|")
+_DELIMITERS = ("\t", ";", "|", ",")
+_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
+_MISSING = {"", "na", "n/a", "null", "none", "?", "-"}  # written for "no value"
 _SHOWN = 6  # names of columns that a message lists
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Table:
-    """A file as text, with its columns' names."""
+    """A file and how it is laid out."""
 
     path: Path
     key: str
     """The option that named it."""
     names: list[str]
-    rows: list[list[str]]
+    """Of its columns."""
+    titled: bool
+    """Whether the first row holds them."""
+    delimiter: str
 
 
 def table(
@@ -39,9 +50,9 @@ def table(
     """Vectors from the numeric columns of a .csv file.
 
     Args:
-        path: Of a file of cells between commas, semicolons, tabs or bars; a first line
-            with a cell that is no number names the columns, otherwise they are called
-            "1", "2", ...
+        path: Of a file of cells between commas, semicolons, tabs or bars. A first row
+            without any number, or with a name above a number, names the columns;
+            otherwise they are called "1", "2", ...
         test_path: Of a file of test rows with the same columns; None: a share is held
             out.
         label: Column of labels, numbers or texts; not among the examples.
@@ -56,18 +67,16 @@ def table(
     Raises:
         DataError: A file is absent, a column too, a cell is no number.
     """
-    train = _read(Path(path).expanduser(), "dataset.path")
+    train = _open(path, "dataset.path")
     tables = [train]
     if test_path is not None:
-        tables.append(_read(Path(test_path).expanduser(), "dataset.test_path"))
+        tables.append(_open(test_path, "dataset.test_path"))
     if feature_names is not None:
         columns, exclude_columns = list(feature_names), []
     names = _chosen(train, label, columns, exclude_columns)
-    known, labels = _labels(tables, label)
-    parts: list[Arrays] = [
-        (_numbers(part, names), numbered)
-        for part, numbered in zip(tables, labels, strict=True)
-    ]
+    values, texts = zip(*(_read(part, names, label) for part in tables), strict=True)
+    known, labels = (None, [None] * len(tables)) if label is None else _numbered(texts)
+    parts: list[Arrays] = list(zip(values, labels, strict=True))
     return Source(
         train=parts[0],
         test=parts[1] if len(parts) > 1 else None,
@@ -77,56 +86,89 @@ def table(
     )
 
 
-def _read(path: Path, key: str) -> _Table:
-    """All cells of a file as text."""
-    if not path.is_file():
-        what = "is a folder" if path.is_dir() else "does not exist"
+def _open(given: str, key: str) -> _Table:
+    """Find out what the columns of a file are called and where its rows begin."""
+    path = Path(os.path.expanduser(given))
+    if not os.path.isfile(path):
+        what = "is a folder" if os.path.isdir(path) else "does not exist"
         raise DataError(f"{path} {what}; give the path of a .csv file", key=key)
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise DataError(
-            f"{path} is no text in UTF-8; save it as CSV in UTF-8", key=key
-        ) from None
-    except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror})", key=key) from None
-    lines = text.splitlines()
-    first = next((line for line in lines if line.strip()), "")
-    delimiter = max(_DELIMITERS, key=first.count)
-    try:
-        numbered = [
-            (number, [cell.strip() for cell in row])
-            for number, row in _numbered_rows(lines, delimiter)
-        ]
-    except csv.Error as error:
-        raise DataError(f"{path} is no CSV file ({error})", key=key) from None
-    if not numbered:
+    delimiter = _delimiter(path, key)
+    rows = list(islice(_rows(path, key, delimiter), 2))
+    if not rows:
         raise DataError(f"{path} is empty; give a file with rows of numbers", key=key)
-    head = numbered[0][1]
-    titled = any(_number(cell) is None for cell in head)
+    head, *below = [[cell.strip() for cell in row] for _, row in rows]
+    titled = _is_header(head, below[0] if below else None)
     names = head if titled else [str(i + 1) for i in range(len(head))]
-    body = numbered[1:] if titled else numbered
-    if not body:
-        raise DataError(f"{path} has a first line with names, but no rows", key=key)
-    for number, row in body:
-        if len(row) != len(names):
-            raise DataError(
-                f"{path}, line {number}: {len(row)} cells, but the first line has "
-                f"{len(names)}; make them the same",
-                key=key,
-            )
+    if titled and not below:
+        raise DataError(
+            f"{path} has a first line with names, but no rows; give a file with rows "
+            "of numbers",
+            key=key,
+        )
     if twice := [name for name, count in Counter(names).items() if count > 1]:
         raise DataError(
             f"{path} has several columns called '{twice[0]}'; give each its own name",
             key=key,
         )
-    return _Table(path=path, key=key, names=names, rows=[row for _, row in body])
+    return _Table(path=path, key=key, names=names, titled=titled, delimiter=delimiter)
 
 
-def _numbered_rows(lines: list[str], delimiter: str) -> list[tuple[int, list[str]]]:
+def _delimiter(path: Path, key: str) -> str:
+    """What stands between cells; a comma only where nothing else does.
+
+    A comma may also be in a number, so it comes last; whatever it is, the first two
+    rows have as many cells.
+    """
+    numbers: dict[str, list[int]] = {}
+    for delimiter in _DELIMITERS:
+        try:
+            rows = list(islice(_rows(path, key, delimiter), 2))
+        except DataError:
+            continue  # quotes make no sense with this one
+        numbers[delimiter] = [len(row) for _, row in rows]
+    for delimiter, cells in numbers.items():
+        if cells and cells[0] > 1 and len(set(cells)) == 1:
+            return delimiter
+    return max(numbers, key=lambda d: numbers[d][:1], default=",")
+
+
+def _is_header(head: list[str], below: list[str] | None) -> bool:
+    """No cell of the first row is a number, or a name stands above a number."""
+    is_name = [_number(cell) is None for cell in head]
+    if all(is_name):
+        return True
+    return any(
+        name and cell.lower() not in _MISSING and _number(under) is not None
+        for name, cell, under in zip(is_name, head, below or [], strict=False)
+    )
+
+
+def _rows(path: Path, key: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     """Rows that are not blank, each with the line in which it ends."""
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
-    return [(reader.line_num, row) for row in reader if any(c.strip() for c in row)]
+    line = 1
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(
+                file, delimiter=delimiter, strict=True, skipinitialspace=True
+            )
+            for row in reader:
+                line = reader.line_num
+                if any(map(str.strip, row)):
+                    yield line, row
+    except UnicodeDecodeError:
+        problem = "is no text in UTF-8; save it as CSV in UTF-8"
+        raise DataError(f"{path} {problem}", key=key) from None
+    except csv.Error as error:
+        raise DataError(
+            f"{path} is no CSV file ({error}, after line {line}); correct its quotes",
+            key=key,
+        ) from None
+    except OSError as error:
+        raise DataError(
+            f"{path} cannot be read ({error.strerror}); change its permissions, or "
+            "copy it elsewhere",
+            key=key,
+        ) from None
 
 
 def _chosen(
@@ -142,64 +184,91 @@ def _chosen(
         for name in names:
             if name not in found.names:
                 raise DataError(
-                    f"{found.path} has no column '{name}'; it has {_some(found.names)}",
+                    f"{found.path} has no column '{name}'; it has "
+                    f"{_some(found.names, name)}",
                     key=key,
                 )
-    names = [n for n in columns or found.names if n not in excluded and n != label]
+    names = found.names if columns is None else columns
+    names = [name for name in names if name not in excluded and name != label]
     if not names:
-        raise DataError(f"no column of {found.path} is left", key="dataset.columns")
+        raise DataError(
+            f"no column of {found.path} is left to learn from; it has "
+            f"{_some(found.names)}: name some in dataset.columns, or exclude fewer",
+            key="dataset.columns" if columns is not None else "dataset.exclude_columns",
+        )
     return names
 
 
-def _numbers(found: _Table, names: Sequence[str]) -> np.ndarray:
-    """The cells of some columns, [N, D]."""
-    if missing := [name for name in names if name not in found.names]:
+def _read(
+    found: _Table, names: Sequence[str], label: str | None
+) -> tuple[np.ndarray, list[str]]:
+    """The numbers in some columns, [N, D], and the texts in that of the labels."""
+    wanted = [*names, *([] if label is None else [label])]
+    if missing := [name for name in wanted if name not in found.names]:
         raise DataError(
             f"{found.path} has no column '{missing[0]}', which the training file has; "
-            f"it has {_some(found.names)}",
+            f"it has {_some(found.names, missing[0])}",
             key=found.key,
         )
     places = [found.names.index(name) for name in names]
-    cells = [[row[place] for place in places] for row in found.rows]
-    try:
-        return np.asarray(cells, dtype=np.float64)
-    except ValueError:
-        raise _bad_cell(found, names, cells) from None
-
-
-def _bad_cell(found: _Table, names: Sequence[str], cells: list[list[str]]) -> DataError:
-    """The first cell that is no number, and what to do about it."""
-    for number, row in enumerate(cells):
-        for name, cell in zip(names, row, strict=True):
-            if _number(cell) is None:
-                place = f"{found.path}, row {number + 1}, column '{name}'"
-                what = f"'{cell}' is no number" if cell else "the cell is empty"
-                out = f"dataset.exclude_columns=['{name}']"
-                return DataError(
-                    f"{place}: {what}; correct it or take the row out, leave the "
-                    f"column out with {out}, or use it as dataset.label='{name}'",
+    pick = itemgetter(*places) if len(places) > 1 else lambda row: (row[places[0]],)
+    values, texts = array("d"), []
+    rows = _rows(found.path, found.key, found.delimiter)
+    for line, row in islice(rows, int(found.titled), None):
+        if len(row) != len(found.names):
+            raise DataError(
+                f"{found.path}, line {line}: {len(row)} cells, but the first line has "
+                f"{len(found.names)}; make them the same",
+                key=found.key,
+            )
+        cells = pick(row)
+        try:
+            values.extend(map(float, cells))
+        except ValueError:
+            raise _bad_cell(found, names, cells, line) from None
+        if "_" in "".join(cells):  # Python reads 12_3 as 123
+            raise _bad_cell(found, names, cells, line)
+        if label is not None:
+            text = row[found.names.index(label)].strip()
+            if not text:
+                raise DataError(
+                    f"{found.path}, line {line}: no label in column '{label}'; fill "
+                    "it in or take the row out",
                     key=found.key,
                 )
-    raise AssertionError("every cell is a number, so NumPy could read them")
+            texts.append(text)
+    return np.frombuffer(values, dtype=np.float64).reshape(-1, len(names)), texts
 
 
-def _labels(
-    tables: Sequence[_Table], label: str | None
-) -> tuple[tuple[str, ...] | None, list[np.ndarray | None]]:
-    """Names of the classes, and each table's labels; all number them alike."""
-    if label is None:
-        return None, [None for _ in tables]
-    texts = []
-    for found in tables:
-        if label not in found.names:
-            problem = f"{found.path} has no column '{label}'"
-            raise DataError(problem, key="dataset.label")
-        place = found.names.index(label)
-        texts.append([row[place] for row in found.rows])
+def _bad_cell(
+    found: _Table, names: Sequence[str], cells: Sequence[str], line: int
+) -> DataError:
+    """The first cell of a row that is no number, and what to do about it."""
+    name, cell = next(
+        (name, cell.strip())
+        for name, cell in zip(names, cells, strict=True)
+        if _number(cell) is None
+    )
+    what = f"'{cell}' is no number" if cell else "the cell is empty"
+    if _DECIMAL_COMMA.fullmatch(cell):
+        what += " (decimals are written with a point)"
+    quoted = name.replace("'", "\\'")
+    return DataError(
+        f"{found.path}, line {line}, column '{name}': {what}; correct it or take the "
+        f"row out, leave the column out with dataset.exclude_columns=['{quoted}'], or "
+        f"use it as dataset.label='{quoted}'",
+        key=found.key,
+    )
+
+
+def _numbered(
+    texts: Sequence[list[str]],
+) -> tuple[tuple[str, ...], list[np.ndarray]]:
+    """Names of the classes, and each part's labels; all number them alike."""
     known = sorted({text for part in texts for text in part}, key=_label_order)
     number = {text: i for i, text in enumerate(known)}
     labels = [np.asarray([number[t] for t in part], dtype=np.int64) for part in texts]
-    return tuple(known), list(labels)
+    return tuple(known), labels
 
 
 def _label_order(text: str) -> tuple[float, str]:
@@ -210,11 +279,14 @@ def _label_order(text: str) -> tuple[float, str]:
 
 def _number(cell: str) -> float | None:
     try:
-        return float(cell)
+        return None if "_" in cell else float(cell)
     except ValueError:
         return None
 
 
-def _some(names: Sequence[str]) -> str:
+def _some(names: Sequence[str], typed: str = "") -> str:
+    """Some names, first those that may have been meant."""
+    near = difflib.get_close_matches(typed, names)
+    names = [*near, *(name for name in names if name not in near)]
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return ", ".join(names[:_SHOWN]) + more

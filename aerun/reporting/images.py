@@ -23,6 +23,7 @@ from aerun.reporting.canvas import (
     plain,
     shorten,
     style_axes,
+    text_width,
     to_png,
 )
 from aerun.reporting.tiles import draw_tiles, near_square, to_tiles
@@ -189,13 +190,14 @@ def _profiles(
     columns = min(count, 3)
     lines = -(-count // columns)
     few = num_features <= MAXIMUM_NAMED_FEATURES
-    named = names is not None and few
+    ticks = [plain(shorten(name, 18)) for name in names or []] if few else []
+    deepest = max((text_width(tick, TICK_SIZE) for tick in ticks), default=0.0)
     figure, grid = new_panels(
         lines,
         columns,
         size=(3.0 if columns > 1 else 4.5, 1.6),
         left=0.6,
-        below=1.5 if named else 0.5,
+        below=0.5 + deepest,
         shared=True,
         title=title,
     )
@@ -211,8 +213,7 @@ def _profiles(
         # The panel above an empty place has to carry the axis itself.
         last = index + columns >= count
         axes.tick_params(labelbottom=last)
-        if names is not None and few:
-            ticks = [plain(shorten(name, 18)) for name in names]
+        if ticks:
             axes.set_xticks(range(num_features), ticks, rotation=90)
         else:
             axes.xaxis.set_major_locator(

@@ -29,12 +29,15 @@ class Origins(Protocol):
     values: dict[str, str]
 
 
-def inspect(config: Mapping[str, Any], origins: Origins) -> None:
-    """Print what was chosen, by whom, and what it comes to; train nothing.
+def inspect(config: Mapping[str, Any], origins: Origins) -> str:
+    """Tell what was chosen, by whom, and what it comes to; train nothing.
 
     Args:
         config: Plain, checked; automatic choices may still be open.
         origins: Where each choice and value came from.
+
+    Returns:
+        What is to be printed.
     """
     data = load_data(config)
     made = resolve(config, data.spec)
@@ -49,9 +52,11 @@ def inspect(config: Mapping[str, Any], origins: Origins) -> None:
             "Noise drawn per batch": _noise(built, made),
             "Estimate": _estimate(built, made),
         }
-    for title, lines in sections.items():
-        if lines:
-            print(f"{title}\n" + "\n".join(f"  {line}" for line in lines) + "\n")
+    return "\n\n".join(
+        "\n".join([title, *(f"  {line}" for line in lines)])
+        for title, lines in sections.items()
+        if lines
+    )
 
 
 # -- the request -----------------------------------------------------------------------
@@ -117,39 +122,51 @@ def _data(made: Mapping[str, Any], data: Data) -> list[str]:
 class _Row:
     name: str
     kind: str
-    shape: str
     own: int
     shared: int
+    shape: str = ""
 
 
-def _layers(built: Built) -> list[str]:
+def _rows(model: nn.Module, x: Tensor) -> list[_Row]:
     """Every module with parameters or without children, in the order of its use."""
-    objective = built.objective.eval()
-    x = built.data.train.gather(slice(2))
     rows: list[_Row] = []
+    entered: list[_Row] = []
     counted: set[int] = set()
     hooks = []
 
-    def seen(name: str) -> Any:
-        def note(module: nn.Module, inputs: object, output: object) -> None:
-            rows.append(_row(name, module, output, counted))
+    def enter(name: str) -> Any:
+        def note(module: nn.Module, inputs: object) -> None:
+            rows.append(_row(name, module, counted))
+            entered.append(rows[-1])
 
         return note
 
-    for name, module in objective.model.named_modules():
+    def leave(module: nn.Module, inputs: object, output: object) -> None:
+        entered.pop().shape = _shape(output)
+
+    for name, module in model.named_modules():
         direct = list(module.parameters(recurse=False))
         if name and (direct or not list(module.children())):
-            hooks.append(module.register_forward_hook(seen(name)))
+            hooks.append(module.register_forward_pre_hook(enter(name)))
+            hooks.append(module.register_forward_hook(leave))
+    was_training = model.training
     try:
         with torch.no_grad():
-            objective.model(x)
+            model.eval()(x)
     finally:
+        model.train(was_training)
         for hook in hooks:
             hook.remove()
+    return [row for row in rows if row.kind != "Identity"]
+
+
+def _layers(built: Built) -> list[str]:
+    """The layers as a table, with sums that count each parameter once."""
+    objective = built.objective
+    x = built.data.train.gather(slice(2))
+    rows = _rows(objective.model, x)
     table = [("input", "", _shape(x), "")]
-    table += [
-        (r.name, r.kind, r.shape, _count(r)) for r in rows if r.kind != "Identity"
-    ]
+    table += [(row.name, row.kind, row.shape, _count(row)) for row in rows]
     total = sum(p.numel() for p in objective.model.parameters())
     unused = total - sum(row.own for row in rows)
     if unused:
@@ -161,7 +178,7 @@ def _layers(built: Built) -> list[str]:
     return _table(table)
 
 
-def _row(name: str, module: nn.Module, output: object, counted: set[int]) -> _Row:
+def _row(name: str, module: nn.Module, counted: set[int]) -> _Row:
     own = shared = 0
     for parameter in module.parameters(recurse=False):
         if id(parameter) in counted:
@@ -169,13 +186,14 @@ def _row(name: str, module: nn.Module, output: object, counted: set[int]) -> _Ro
         else:
             counted.add(id(parameter))
             own += parameter.numel()
-    shape = _shape(output) if isinstance(output, Tensor) else ""
-    kind = type(module).__name__
-    return _Row(name=name, kind=kind, shape=shape, own=own, shared=shared)
+    return _Row(name=name, kind=type(module).__name__, own=own, shared=shared)
 
 
-def _shape(x: Tensor) -> str:
-    return "x".join(str(n) for n in x.shape)
+def _shape(output: object) -> str:
+    """Of a tensor, or of the first of several."""
+    several = output if isinstance(output, tuple | list) else [output]
+    found = next((x for x in several if isinstance(x, Tensor)), None)
+    return "" if found is None else "x".join(str(n) for n in found.shape)
 
 
 def _count(row: _Row) -> str:

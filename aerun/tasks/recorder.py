@@ -80,7 +80,7 @@ class Recorder:
                                 self.pictures.reconstructions(event.name)
                         case StateDue():
                             with self._off_the_clock():
-                                self.save()
+                                self._save_unless_new()
                     if stop():
                         self.save()
                         return False
@@ -89,6 +89,11 @@ class Recorder:
                 raise
         self.save()
         return True
+
+    def _save_unless_new(self) -> None:
+        """Save, but not what the seed gives again: large models start at once."""
+        if self.training.position.step > 0 or self.config["init_from"] is not None:
+            self.save()
 
     def save(self) -> None:
         """Write everything that continuing needs; the state last of all."""
