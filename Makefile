@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help install run test test-all lint format smoke golden clean
+.PHONY: help install run test test-all lint format smoke golden bench clean
 .DEFAULT_GOAL := help
 
 help:  ## show this list
@@ -44,6 +44,9 @@ smoke: $(READY)  ## a few steps of every model
 
 golden: $(READY)  ## accept the first steps of every experiment as they are now
 	cd tests && ../$(BIN)/python golden_curves.py
+
+bench: $(READY)  ## our speed as ratios to a bare loop and the lecture's script
+	cd tests/bench && ../../$(BIN)/python bench.py
 
 clean:  ## remove caches and builds, but no run and no environment
 	rm -rf build dist .pytest_cache .ruff_cache .mypy_cache *.egg-info
