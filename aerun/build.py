@@ -94,7 +94,10 @@ def make(node: Config, around: Mapping[str, Any] | None = None) -> Any:
         if name in given and not (not inspect.isclass(target) and is_knob(own[name]))
     }
     if not inspect.isclass(target) and _is_formula(target):
-        return functools.partial(target, **arguments) if arguments else target
+        if not arguments:
+            return target
+        # The wrapper tells what the function would: its annotations, its unit.
+        return functools.update_wrapper(functools.partial(target, **arguments), target)
     return target(**arguments)
 
 
@@ -132,11 +135,15 @@ def load_source(config: Config, spec: Spec) -> Source:
     Raises:
         DataError: They are absent or unusable, or of another shape.
     """
+    ours = "x".join(map(str, spec.shape))
+    asked = option_types(locate(config["dataset"]["_target_"]))
+    if "shape" in asked and not spec.is_image:
+        raise DataError(f"has images; the run's model takes vectors of {ours}")
     fitting = {"shape": spec.shape, "feature_names": spec.feature_names}
     source: Source = make(config["dataset"], fitting)
     found = tuple(source.train[0].shape[1:])
     if found != spec.shape:
-        theirs, ours = ("x".join(map(str, shape)) for shape in (found, spec.shape))
+        theirs = "x".join(map(str, found))
         raise DataError(f"has examples of {theirs}; the run's model takes {ours}")
     return source
 

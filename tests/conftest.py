@@ -1,6 +1,7 @@
 """Shared fixtures."""
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,27 @@ from making import make
 from aerun.rundir import RunDirectory
 from aerun.tasks.recorder import Recorder
 
+# Modules of helpers and fixtures, which tests both import and name as plug-ins.
+pytest.register_assert_rewrite("inspecting", "owning", "reconstructing")
+
 
 @pytest.fixture(autouse=True)
 def _one_thread() -> None:
     torch.set_num_threads(1)
+
+
+@pytest.fixture
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Work in an empty folder; settings and modules of others are not seen there."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("AERUN_CONFIG_PATH", "AERUN_DATA"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AERUN_CACHE", str(tmp_path.with_name(f"{tmp_path.name}_cache")))
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    yield tmp_path
+    for name, module in list(sys.modules.items()):
+        if str(getattr(module, "__file__", "")).startswith(str(tmp_path)):
+            del sys.modules[name]
 
 
 @pytest.fixture

@@ -190,5 +190,4 @@ def _numbered(part: _Part, known: np.ndarray | None) -> Arrays:
     """Examples with labels as numbers 0, 1, ... in the order of the known ones."""
     if part.y is None or known is None:
         return part.x, None
-    labels = np.searchsorted(known, part.y.astype(known.dtype))
-    return part.x, labels.astype(np.int64)
+    return part.x, np.searchsorted(known, part.y).astype(np.int64)

@@ -74,7 +74,9 @@ def find(folder: Path) -> tuple[dict[str, list[int]], list[str]]:
         here = (status.st_dev, status.st_ino)
         if here in above:
             return  # a link back to where we came from
-        for entry in os.scandir(path):
+        with os.scandir(path) as scan:
+            entries = list(scan)
+        for entry in entries:
             if entry.name.startswith("."):
                 continue
             name = f"{prefix}{entry.name}"
@@ -242,6 +244,8 @@ def _orientation(image: Image.Image) -> int:
     """As a camera noted it, 1 to 8; 1 is upright. PIL itself turns a .tif."""
     if image.format == "TIFF":
         return 1
+    if image.format == "PNG":
+        image.load()  # the note may come last; damaged pixels are found here, not below
     try:
         return int(image.getexif().get(_ORIENTATION, 1))
     except Exception:  # see _readable; the pixels may be fine all the same

@@ -13,6 +13,7 @@ from aerun.errors import DataError
 
 _BLOCK = 16 * 2**20  # bytes of examples that pass through memory at a time
 _LARGE = 512 * 2**20  # bytes of a file from which on memory is saved
+_LINE = 64  # bytes of a cache line
 _KEPT = 4 * 2**20  # largest block that the C library may keep when it is freed
 _M_MMAP_THRESHOLD = -3  # its number in malloc.h
 
@@ -62,17 +63,37 @@ class Mapped:
         if isinstance(index, slice) and index.step in (None, 1):
             start, stop, _ = index.indices(len(self))
             rows = self._empty(max(0, stop - start))
-            self._fill(memoryview(rows.reshape(-1).view(np.uint8)), start)
+            self._fill(rows.reshape(-1).view(np.uint8).data, start)
             return rows
-        places = np.arange(len(self))[index]
+        places = self._places(index)
         rows = self._empty(places.size)
-        buffer = memoryview(rows.reshape(-1).view(np.uint8))
+        buffer = rows.reshape(-1).view(np.uint8).data
         for i, place in enumerate(places.ravel().tolist()):
             self._fill(buffer[i * self._row : (i + 1) * self._row], place)
         return rows.reshape(*places.shape, *self.shape[1:])
 
+    def _places(self, index: np.ndarray | slice) -> np.ndarray:
+        """Numbers of examples, from 0 on, whatever NumPy takes as an index."""
+        if isinstance(index, slice):
+            return np.arange(*index.indices(len(self)))
+        places = np.asarray(index)
+        if places.dtype == bool:
+            return np.arange(len(self))[places]
+        if not places.size:
+            return places.astype(np.int64)
+        if places.min() < -len(self) or places.max() >= len(self):
+            raise IndexError(f"there are {len(self)} examples")
+        return np.where(places < 0, places + len(self), places)
+
     def _empty(self, number: int) -> np.ndarray:
-        return np.empty((number, *self.shape[1:]), dtype=self.dtype)
+        """Room for examples, where a cache line begins: else reading takes 5x longer.
+
+        Measured on a Linux 6 guest, whose copies to other places are slow.
+        """
+        room = np.empty(number * self._row + _LINE, dtype=np.uint8)
+        first = -room.ctypes.data % _LINE
+        flat = room[first : first + number * self._row].view(self.dtype)
+        return flat.reshape(number, *self.shape[1:])
 
     def _fill(self, buffer: memoryview, place: int) -> None:
         """Read examples from ``place`` on."""

@@ -7,6 +7,7 @@ import re
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from operator import itemgetter
@@ -121,20 +122,21 @@ def _delimiter(path: Path, key: str) -> str:
     """
     numbers: dict[str, list[int]] = {}
     for delimiter in _DELIMITERS:
-        try:
-            rows = list(islice(_rows(path, key, delimiter), 2))
-        except DataError:
-            continue  # quotes make no sense with this one
-        numbers[delimiter] = [len(row) for _, row in rows]
+        numbers[delimiter] = []
+        with suppress(DataError):  # quotes make no sense with this one
+            for _, row in islice(_rows(path, key, delimiter), 2):
+                numbers[delimiter].append(len(row))
     for delimiter, cells in numbers.items():
         if cells and cells[0] > 1 and len(set(cells)) == 1:
             return delimiter
-    return max(numbers, key=lambda d: numbers[d][:1], default=",")
+    return max(reversed(_DELIMITERS), key=lambda d: numbers[d][:1])
 
 
 def _is_header(head: list[str], below: list[str] | None) -> bool:
     """No cell of the first row is a number, or a name stands above a number."""
-    is_name = [_number(cell) is None for cell in head]
+    is_name = [
+        _number(cell) is None and not _DECIMAL_COMMA.fullmatch(cell) for cell in head
+    ]
     if all(is_name):
         return True
     return any(

@@ -30,6 +30,7 @@ def images_like(names: Sequence[str], sizes: Sequence[tuple[int, int]]) -> Write
         for block in examples:
             for pixels in block:
                 place, (height, width) = next(todo)
+                pixels = np.rint(np.clip(pixels, 0, 255)).astype(np.uint8)
                 grey = len(pixels) == 1
                 image = Image.fromarray(
                     pixels[0] if grey else pixels.transpose(1, 2, 0)
@@ -69,7 +70,8 @@ def array_like(shape: Sequence[int]) -> Writer:
 
 def _in_layout(block: np.ndarray, shape: Sequence[int]) -> np.ndarray:
     """Examples [n, C, H, W] or [n, D] in the layout in which they were given."""
-    if block.shape[1:] == tuple(shape):
-        return block
-    last = np.moveaxis(block, 1, -1)
-    return last if last.shape[1:] == tuple(shape) else last[..., 0]
+    if len(shape) == 2:
+        return block[:, 0]
+    if len(shape) == 3 and shape[-1] in (1, 3):  # the last axis is asked first
+        return np.moveaxis(block, 1, -1)
+    return block

@@ -8,10 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from aerun.data import DatasetOptions, array, prepare
+from aerun.data import DatasetOptions, Source, prepare
+from aerun.data import array as read_array
 from aerun.errors import DataError
 
 RANDOM = np.random.default_rng(0)
+
+
+def array(*, path: str, test_path: str | None = None) -> Source:
+    """The source, without a file of test examples where none is given."""
+    return read_array(path=path, test_path=test_path)
 
 
 @pytest.fixture
