@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import aerun
 from aerun.argv import split_flags
@@ -38,6 +39,16 @@ def newcomer(tmp_path, monkeypatch):
     (tmp_path / "mine.py").write_text(model)
     generator = np.random.default_rng(0)
     np.savez(tmp_path / "faces.npz", x=generator.random((80, 12, 10, 3)))
+    rows = [
+        f"{a:.3f},{b:.3f},{'u' if a > b else 'v'}" for a, b in generator.random((60, 2))
+    ]
+    (tmp_path / "table.csv").write_text("\n".join(["long,wide,kind", *rows]))
+    for number in range(60):
+        path = tmp_path / f"photos/{'uv'[number % 2]}/{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pixels = generator.integers(0, 256, (48, 64, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(path)
+    monkeypatch.setenv("AERUN_CACHE", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     return tmp_path
@@ -50,7 +61,8 @@ def test_every_command_of_the_readme_composes(newcomer, command, capsys):
     if arguments and arguments[0] == "--help":
         assert main(arguments) == 0
         return
-    if arguments[:1] == ["--cfg"] or "task=resume" in arguments:
+    on_a_run = {"task=resume", "task=reconstruct"} & set(arguments)
+    if arguments[:1] == ["--cfg"] or on_a_run:
         return  # shown by tests of their own
     flags, overrides = split_flags(arguments)
     own = flags[flags.index("--config-dir") + 1] if "--config-dir" in flags else None
@@ -76,7 +88,7 @@ def test_the_python_of_the_readme_runs(newcomer):
 def test_the_readme_lists_every_option():
     """The table of choices and conf/ name the same options."""
     table = README.partition("## What can be chosen")[2].partition("Every key")[0]
-    for group in ("model", "dataset", "corruption", "loss", "regularizer",
+    for group in ("model", "dataset", "corruption", "loss", "regularizer", "task",
                   "model/bottleneck", "trainer/optimizer",
                   "trainer/scheduler"):  # fmt: skip
         (row,) = [r for r in table.splitlines() if r.startswith(f"| `{group}` |")]
