@@ -50,6 +50,8 @@ def set_up_console(level: int | None = None) -> None:
     logger = logging.getLogger("aerun")
     logger.setLevel(logging.DEBUG)
     logger.propagate = False
+    # It warns where its cache cannot be written, and then takes a temporary folder.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
     console = _console()
     if console is None:
         console = _Console(logging.INFO)

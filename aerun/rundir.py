@@ -49,8 +49,8 @@ def claim(path: Path, *, exact: bool) -> Path:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError, PermissionError) as error:
-        raise RunDirectoryError(f"{path} cannot be made: {error}") from None
+    except OSError as error:
+        raise _impossible(path, error) from None
     candidate, number = path, 1
     while True:
         try:
@@ -66,6 +66,17 @@ def claim(path: Path, *, exact: bool) -> Path:
                 ) from None
             number += 1
             candidate = path.with_name(f"{path.name}_{number}")
+        except OSError as error:
+            raise _impossible(candidate, error) from None
+
+
+def _impossible(path: Path, error: OSError) -> RunDirectoryError:
+    where = Path(error.filename or path)
+    blame = "" if where == path else f"{where}: "
+    return RunDirectoryError(
+        f"{path} cannot be made ({blame}{error.strerror}); change that, or choose "
+        "another place"
+    )
 
 
 class RunDirectory:

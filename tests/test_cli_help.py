@@ -12,8 +12,9 @@ import pytest
 from aerun.argv import PLAIN_FLAGS, VALUE_FLAGS
 from aerun.cli import main
 from aerun.config.completion import candidates
-from aerun.config.compose import Composer, conf_dir
+from aerun.config.compose import Composer
 from aerun.config.help import overview
+from aerun.config.places import conf_dir
 
 
 @pytest.fixture(autouse=True)

@@ -121,7 +121,7 @@ def check_output(directory: str, *, key: str) -> list[Mistake]:
     if not parent.is_dir():
         problem = f"{parent} is a file; choose a folder."
     elif not os.access(parent, os.W_OK | os.X_OK):
-        problem = f"{parent} is not writable; choose another folder."
+        problem = f"{parent} is not writable; choose another folder: {key}=DIR."
     else:
         return []
     return [Mistake(typed=f"{key}={directory}", problem=problem)]

@@ -1,17 +1,12 @@
 """Composes a request with Hydra, and finds all mistakes where that fails."""
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
 import yaml
-from hydra._internal.config_search_path_impl import ConfigSearchPathImpl
 from hydra._internal.hydra import Hydra
-from hydra._internal.utils import create_automatic_config_search_path
-from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -22,17 +17,9 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from aerun.config.mistakes import BadRequest, Mistake, did_you_mean, listed
+from aerun.config.places import conf_dir, own_folders, search_path
 
 CONFIG_NAME = "config"
-
-
-def conf_dir() -> str:
-    """The folder of built-in options: in a wheel inside the package, else beside it."""
-    package = Path(__file__).resolve().parents[1]
-    for folder in (package / "conf", package.parent / "conf"):
-        if (folder / "config.yaml").is_file():
-            return str(folder)
-    raise FileNotFoundError(f"no conf/config.yaml in or beside {package}")
 
 
 class Composer:
@@ -47,30 +34,10 @@ class Composer:
         Raises:
             BadRequest: The folder does not exist.
         """
-        own = [
-            d for d in os.environ.get("AERUN_CONFIG_PATH", "").split(os.pathsep) if d
-        ]
-        path = create_automatic_config_search_path(None, None, conf_dir())
-        assert isinstance(path, ConfigSearchPathImpl)
-        folders = [("$AERUN_CONFIG_PATH", d) for d in own]
-        if extra_dir is not None:
-            folders.insert(0, ("--config-dir", extra_dir))
-        self.own_folders: list[Path] = []
-        for provider, folder in folders:
-            absolute = Path(folder).expanduser().absolute()
-            if not absolute.is_dir():
-                typed = f"{provider} {folder}"
-                raise BadRequest(
-                    [Mistake(typed=typed, problem="there is no such folder.")]
-                )
-            # Each goes right in front of the built-in options: the first of them wins.
-            anchor = SearchPathQuery(provider="main")
-            path.prepend(provider, f"file://{absolute}", anchor=anchor)
-            self.own_folders.append(absolute)
-        for plugin in entry_points(group="aerun.conf"):
-            path.append(f"plug-in {plugin.name}", f"pkg://{plugin.value}")
+        own = own_folders(extra_dir)
+        self.own_folders = [folder for _, folder in own]
         GlobalHydra.instance().clear()
-        self.hydra = Hydra.create_main_hydra2("aerun", path)
+        self.hydra = Hydra.create_main_hydra2("aerun", search_path(own))
         self.loader: Any = self.hydra.config_loader
         self.parser = OverridesParser.create(config_loader=self.loader)
 

@@ -1,6 +1,7 @@
 """Requests that act on a run that exists: its config, and only what was typed."""
 
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 from aerun.build import FORMAT
 from aerun.config.compose import Composer, plain, unreadable
 from aerun.config.mistakes import BadRequest, Mistake, did_you_mean, listed
+from aerun.data import DatasetOptions
 from aerun.errors import RunDirectoryError
 from aerun.rundir import RunDirectory
 
@@ -166,6 +168,7 @@ def task_request(
     config = stored_config(directory)
     if "data" not in config:
         raise RunDirectoryError(f"{directory} stopped before it saved any weights")
+    settled = {f"dataset.{field.name}" for field in fields(DatasetOptions)}
     mistakes = [
         Mistake(
             typed=f"{key}={value}",
@@ -173,7 +176,7 @@ def task_request(
             "chosen here.",
         )
         for key, value in typed.items()
-        if key.partition(".")[0] not in ("task", "dataset", "device")
+        if key.partition(".")[0] not in ("task", "dataset", "device") or key in settled
     ]
     if mistakes:
         raise BadRequest(mistakes)
@@ -183,8 +186,9 @@ def task_request(
     composed = plain(composer.compose(rest))
     config["task"] = composed["task"]
     config["device"] = composed["device"]
-    if chosen:
-        config["dataset"] = composed["dataset"]
+    if chosen:  # other examples, scaled as the run's
+        kept = {f.name: config["dataset"][f.name] for f in fields(DatasetOptions)}
+        config["dataset"] = composed["dataset"] | kept
     else:
         for key, value in typed.items():
             if key.startswith("dataset."):

@@ -54,6 +54,8 @@ def pca(train: np.ndarray, size: int) -> Principal | None:
     if not train.any():
         return None  # all examples are the same: there is no direction to find
     solver = "covariance_eigh" if num_elements <= _COVARIANCE else "randomized"
+    if len(train) < num_elements <= _COVARIANCE:
+        solver = "full"  # of the smaller side
     model = PCA(size, svd_solver=solver, random_state=0).fit(train)
     return Principal(components=model.components_, centre=centre + model.mean_)
 

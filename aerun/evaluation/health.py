@@ -105,5 +105,5 @@ def _units(evidence: Evidence) -> Iterator[str]:
             yield (
                 f"Encoder level {level.level} is saturated: {level.saturated:.0%} of "
                 "its activations are at an end of their range, where gradients vanish. "
-                "Lower trainer.lr or use model.initialization=glorot."
+                "Lower trainer.lr or try another model.activation."
             )

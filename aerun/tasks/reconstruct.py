@@ -42,10 +42,24 @@ def reconstruct(config: Mapping[str, Any], directory: Path) -> Path:
     made = _Reconstructions(model, source)
     for note in source.notes:
         log.info("%s", note)
+    _compare_units(source.train[0].dtype.name, model.spec)
     with progress_bar(made.number, unit="example", description="Reconstructing") as bar:
         (source.write or _as_array)(folder, made.blocks(bar))
     made.report(RunDirectory(folder))
     return folder
+
+
+def _compare_units(given: str, spec: Spec) -> None:
+    """Say so where values are stored otherwise than those trained on."""
+    if given != spec.dtype:
+        log.warning(
+            "The examples are stored as %s, those of the run as %s between %.5g and "
+            "%.5g: make sure that both have the same units.",
+            given,
+            spec.dtype,
+            spec.stored_low,
+            spec.stored_high,
+        )
 
 
 class _Reconstructions:

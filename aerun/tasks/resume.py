@@ -53,6 +53,8 @@ def resume(config: Mapping[str, Any], directory: Path) -> dict[str, Any]:
             log.info("%s saved no state; starting from its beginning.", directory)
         if _moved_end(before, config):
             recorder.training.position.stopped = False
+        elif recorder.training.finished:
+            log.info("It was trained to its end; trainer.epochs=N trains on.")
         write_config(run, config, data.spec)
         return fit(config, recorder, wish)
 

@@ -156,7 +156,7 @@ class Training:
 
     def _run_phase(self) -> Iterator[Event]:
         position, size = self.position, self.options.batch_size
-        while not self._done():
+        while not self.finished:
             if position.batch == 0:
                 self.order_state = self.generator.get_state()
             order = self._order()
@@ -252,7 +252,9 @@ class Training:
         limit = self.options.max_steps
         return limit is not None and self.position.step >= limit
 
-    def _done(self) -> bool:
+    @property
+    def finished(self) -> bool:
+        """Whether the running phase has no step left."""
         epochs = self.phase.epochs
         position = self.position
         if position.batch > 0:  # an epoch that was begun is ended and reported

@@ -11,7 +11,8 @@ import pytest
 from aerun.build import build_objective
 from aerun.cli import main
 from aerun.config.check import check
-from aerun.config.compose import Composer, conf_dir, plain
+from aerun.config.compose import Composer, plain
+from aerun.config.places import conf_dir
 
 pytest_plugins = ["asking"]
 

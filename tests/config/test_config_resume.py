@@ -39,7 +39,7 @@ def run(here: Path) -> Path:
         (["run=5"], ["run=5: "]),
         (["run="], ["run="]),
         (["run=run,empty"], ["run=run,empty: "]),
-        (["-m", "run=run,empty"], ["run=run,empty: "]),
+        (["-m", "run=run,empty"], ["-m: is not for task=resume"]),
         (["run=run", "seed=1"], ["seed=1: cannot change", "init_from="]),
         (["run=run", "model=vae"], ["model=vae: cannot change"]),
         (["run=run", "trainer.lr=0.1"], ["trainer.lr=0.1: cannot change"]),

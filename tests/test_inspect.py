@@ -1,0 +1,202 @@
+"""task=inspect: figures that are true, and nothing left."""
+
+import os
+import re
+import resource
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from inspecting import Inspect, rows
+from making import options
+
+from aerun import api
+from aerun.build import Built, build
+from aerun.cli import main
+from aerun.config.mistakes import BadRequest
+from aerun.tasks import inspect
+
+pytest_plugins = ["inspecting"]
+
+LAYERS = "Layers (of a batch of 2)"
+NOISE = "Noise drawn per batch"
+
+SHAPES = {"28x20": (28, 20), "3x64x48": (64, 48, 3), "3x33x47": (3, 33, 47),
+          "16x16": (16, 16)}  # fmt: skip
+
+
+@pytest.fixture
+def data(request: pytest.FixtureRequest, alone: Path) -> list[str]:
+    """The overrides for data of a kind, in files of their own."""
+    kind, generator = request.param, np.random.default_rng(0)
+    if kind == "digits":
+        return []
+    if kind == "csv":
+        rows = generator.random((12, 30))
+        np.savetxt("x.csv", rows, delimiter=",")
+        return ["dataset=csv", "dataset.path=x.csv"]
+    images = generator.integers(0, 256, (12, *SHAPES[kind]), dtype=np.uint8)
+    np.save("x.npy", images)
+    return ["dataset=array", "dataset.path=x.npy"]
+
+
+def own(cell: str) -> int:
+    """The parameters that a row counts in its last cell, those of other rows apart."""
+    count = re.fullmatch(r"([\d,]+)( \+ [\d,]+ shared)?", cell)
+    return 0 if count is None else int(count[1].replace(",", ""))
+
+
+# -- figures ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("data", ["digits", "csv", *SHAPES], indirect=True)
+@pytest.mark.parametrize("model", options("model"))
+def test_the_layers_add_up_to_the_model(
+    measured: Inspect,
+    data: list[str],
+    model: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The total is that of the model built, and that of the rows above it."""
+    built: list[Built] = []
+
+    def note(*arguments: Any) -> Built:
+        built.append(build(*arguments))
+        return built[-1]
+
+    monkeypatch.setattr(inspect, "build", note)
+    asked = [f"model={model}", "trainer.batch_size=4", *data]
+    *layers, total = rows(measured(*asked)[LAYERS])
+    wanted = sum(p.numel() for p in built[0].objective.model.parameters())
+    assert total == ["parameters of the model", f"{wanted:,}"]
+    assert sum(own(row[-1]) for row in layers) == wanted
+    shape = "x".join(map(str, built[0].data.spec.shape))
+    assert layers[0] == ["input", f"2x{shape}"]
+    assert "used elsewhere" not in [row[0] for row in layers]
+
+
+def test_tied_weights_are_counted_once(measured: Inspect) -> None:
+    """The decoder's rows say what they share, and count only their biases."""
+    layers = {row[0]: row[-1] for row in rows(measured("model=tied")[LAYERS])}
+    assert layers["decoder.levels.1"] == "300 + 45,000 shared"
+    assert layers["decoder.levels.0"] == "64 + 19,200 shared"
+    assert not any("shared" in row[-1] for row in rows(measured()[LAYERS]))
+
+
+def test_a_level_stands_before_its_activation(measured: Inspect) -> None:
+    """Rows come in the order in which data pass."""
+    names = [row[0] for row in rows(measured("model.hidden=[5]")[LAYERS])]
+    assert names[:4] == [
+        "input",
+        "encoder.levels.0",
+        "encoder.levels.0.activation",
+        "encoder.levels.1",
+    ]
+
+
+def test_noise_is_that_of_a_batch(measured: Inspect) -> None:
+    """Corruption and random code ask for noise of the batch's shape; others do not."""
+    assert measured()[NOISE] == ["none"]
+    assert measured("model=vae", "model.code=5")[NOISE] == ["normal 64x5"]
+    asked = ["corruption=gaussian", "dataset.limit=40"]
+    assert measured(*asked)[NOISE] == ["normal 40x1x8x8"]
+    both = measured("model=vae", "corruption=gaussian", "trainer.batch_size=7")
+    assert both[NOISE] == ["normal 7x1x8x8", "normal 7x16"]
+
+
+def test_the_data_are_described(measured: Inspect) -> None:
+    """Shape, sizes of the parts, scaling and labels."""
+    assert measured("dataset.limit=50", "dataset.validation=20")["Data"] == [
+        "one example: 1x8x8 (channels x height x width), 64 values",
+        "50 training, 20 validation, 359 test",
+        "Scaling: from [0, 16] to [0, 1]; undone in pictures.",
+        "10 classes, for pictures only",
+    ]
+
+
+@pytest.mark.parametrize("asked", ["trainer.epochs=0", "trainer.epochs=3"])
+def test_the_estimate_is_for_the_whole_training(measured: Inspect, asked: str) -> None:
+    """Steps of an epoch and of all; nothing about time where nothing is trained."""
+    lines = measured(asked, "dataset.limit=100")["Estimate"]
+    assert lines[0].startswith("weights 139 kB, their gradients as much, optimizer 279")
+    steps = [line for line in lines if "steps" in line]
+    assert len(steps) == (asked != "trainer.epochs=0")
+    assert all(re.search(r" of 2 steps, .* all 6 steps of 3 epochs", s) for s in steps)
+
+
+# -- around it -------------------------------------------------------------------------
+
+
+def test_a_model_without_levels_is_inspected(inspected: Inspect, alone: Path) -> None:
+    """Parameters beside any layer are counted too."""
+    (alone / "mine.py").write_text(
+        "import torch\nfrom torch import nn\nfrom aerun.models import Outputs\n"
+        "class Bare(nn.Module):\n"
+        "    def __init__(self, *, shape):\n"
+        "        super().__init__()\n"
+        "        self.scale = nn.Parameter(torch.ones(7, 1, 1, 1))\n"
+        "        self.inner = nn.Linear(8, 8)\n"
+        "    def forward(self, x, draws=None):\n"
+        "        recon = self.inner(self.inner(x)) * self.scale.mean()\n"
+        "        return Outputs(code=x.flatten(1), recon=recon)\n"
+    )
+    (alone / "own/model").mkdir(parents=True)
+    (alone / "own/model/bare.yaml").write_text("_target_: mine.Bare\n")
+    found = rows(inspected("--config-dir", "own", "model=bare")[LAYERS])
+    assert found == [
+        ["input", "2x1x8x8"],
+        ["inner", "Linear", "2x1x8x8", "72"],
+        ["inner", "Linear", "2x1x8x8", "0 + 72 shared"],
+        ["used elsewhere", "7"],
+        ["parameters of the model", "79"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["model=vea"], "aerun: model=vea: there is no model 'vea'"),
+        (["trainer.lr=-1"], "aerun: trainer.lr=-1: must be a number, above 0"),
+        (["run=last"], "aerun: run=last: only tasks on a run that exists take it"),
+        (["-m"], "aerun: -m: is not for task=inspect"),
+        (["init_from=nowhere"], "aerun: init_from=nowhere: there is no folder"),
+        (["dataset=array", "dataset.path=x.npy"], "x.npy does not exist"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_bad_request_to_inspect_is_refused(
+    alone: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+) -> None:
+    """One message, exit code 2, nothing on standard output, nothing made."""
+    assert main(["task=inspect", *arguments]) == 2
+    printed = capsys.readouterr()
+    assert said in printed.err
+    assert printed.err.count("\n") == 1
+    assert printed.out == ""
+    assert list(alone.iterdir()) == []
+
+
+def test_an_inspection_leaves_nothing_and_is_quick(tmp_path: Path) -> None:
+    """In less than 10 s, on standard output also in quiet: print is what it is for."""
+    mine = {k: v for k, v in os.environ.items() if not k.startswith("AERUN_")}
+    command = [sys.executable, "-m", "aerun", "-q", "task=inspect", "model=vae"]
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(
+        command, cwd=tmp_path, env=mine, capture_output=True, text=True, check=False
+    )
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)  # whatever else is running
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 10
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("Choices\n")
+    assert "parameters of the model" in done.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("alone")
+def test_an_inspection_from_python_is_refused() -> None:
+    """There is no run that the function could return."""
+    with pytest.raises(BadRequest, match="makes no run"):
+        api.run(["task=inspect", "dataset.limit=20"])

@@ -1,0 +1,78 @@
+"""Bugs in a user's own parts are shown, and only the frames that are theirs."""
+
+from pathlib import Path
+
+import pytest
+from owning import MINE, SHORT
+
+from aerun.cli import main
+
+pytest_plugins = ["owning"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "by", "overrides", "said"),
+    [
+        ("import nmpy", "import numpy as np", ["model=mine"],
+         "ModuleNotFoundError: No module named 'nmpy'"),
+        ("oops\n\ndef loss(", "def loss(", ["model=mine"], "NameError: "),
+        ("def f(:", "class Model(nn.Module):", ["model=mine"], "SyntaxError: "),
+        ("super().__init__(); 1 / 0", "super().__init__()", ["model=mine"],
+         "ZeroDivisionError: "),
+        ("x = nothing", "x = np.random.default_rng(0).random((number, 1, 6, 4))",
+         ["dataset=mine"], "NameError: name 'nothing'"),
+        ("self.sign = signn", "self.sign = sign", ["trainer.optimizer=mine"],
+         "NameError: name 'signn'"),
+    ],
+    ids=["import", "name", "syntax", "init", "data", "optimizer"],
+)  # fmt: skip
+def test_a_bug_shows_before_a_directory_is_made(
+    workplace: Path,
+    capsys: pytest.CaptureFixture[str],
+    wrong: str,
+    by: str,
+    overrides: list[str],
+    said: str,
+) -> None:
+    """The frames of the user's own file and the error, exit code 1, no run."""
+    assert by in MINE
+    (workplace / "mine.py").write_text(MINE.replace(by, wrong, 1))
+    assert main(["--config-dir", "my_conf", *overrides, *SHORT]) == 1
+    assert_own_traceback(capsys.readouterr().err, workplace, said)
+    assert not (workplace / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "by", "overrides"),
+    [
+        ("recon=self.decode(x)", "recon=self.decode(code)", ["model=mine"]),
+        ("out.eror.abs()", "out.error.abs()", ["loss=mine"]),
+        ("out.code.foo", "out.code", ["regularizer=[mine]"]),
+        ("draws.ask('normal')", "draws.ask(\"uniform\", *x.shape)",
+         ["corruption=mine", "model=mine"]),
+        ("1 / 0", "parameter -= lr", ["trainer.optimizer=mine"]),
+    ],
+    ids=["model", "loss", "regularizer", "corruption", "optimizer"],
+)  # fmt: skip
+def test_a_bug_of_the_first_step_is_shown(
+    workplace: Path,
+    capsys: pytest.CaptureFixture[str],
+    wrong: str,
+    by: str,
+    overrides: list[str],
+) -> None:
+    """The frames of the user's own file only, exit code 1, and the run says so."""
+    assert by in MINE
+    (workplace / "mine.py").write_text(MINE.replace(by, wrong, 1))
+    assert main(["--config-dir", "my_conf", *overrides, *SHORT]) == 1
+    assert_own_traceback(capsys.readouterr().err, workplace, "Error: ")
+
+
+def assert_own_traceback(text: str, folder: Path, said: str) -> None:
+    """No frame but of mine.py, where it is from; the error in the last lines."""
+    assert text.startswith("Traceback (your own file):\n")
+    files = [line for line in text.splitlines() if line.startswith('  File "')]
+    assert files
+    assert all(line.startswith(f'  File "{folder / "mine.py"}"') for line in files)
+    assert said in text
+    assert "aerun/" not in text
