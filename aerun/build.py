@@ -1,13 +1,6 @@
-"""From a checked config to objects, in the order in which they need each other.
-
-One rule wires everything: a part receives, by name, each keyword-only parameter that it
-asks for, from its own node, from the node around it, from the parts built before it,
-and from what the data know. ``_target_`` is the only selector.
-"""
+"""From a checked config to objects, in the order in which they need each other."""
 
 import functools
-import importlib
-import inspect
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -22,11 +15,12 @@ from torch import Tensor, nn
 from aerun.data import Data, DatasetOptions, Source, Spec, prepare
 from aerun.errors import DataError
 from aerun.objective import Objective
-from aerun.options import is_knob, option_types
+from aerun.options import option_types
 from aerun.schedules import Knobs, Schedule
 from aerun.training.loop import Training
 from aerun.training.phases import TrainerOptions
 from aerun.training.state import load_weights
+from aerun.wiring import is_part, locate, make
 
 Config = Mapping[str, Any]
 
@@ -35,76 +29,6 @@ FORMAT = 1
 
 HOSTS: dict[str, type] = {"dataset": DatasetOptions, "trainer": TrainerOptions}
 """Options that a group has whatever is chosen in it."""
-
-
-class UnknownTarget(ValueError):
-    """A ``_target_`` that cannot be imported."""
-
-
-def locate(target: str) -> Any:
-    """The function or class of a dotted path.
-
-    Raises:
-        UnknownTarget: There is no such module or name; a mistake inside the module
-            itself passes through, with its own traceback.
-    """
-    module_name, _, name = target.rpartition(".")
-    if not module_name:
-        raise UnknownTarget(f"'{target}' is no dotted path; write module.Name")
-    try:
-        module = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        if error.name is not None and f"{module_name}.".startswith(f"{error.name}."):
-            raise UnknownTarget(
-                f"there is no module '{error.name}' here or installed"
-            ) from None
-        raise
-    if not hasattr(module, name):
-        raise UnknownTarget(f"module '{module_name}' has no '{name}'")
-    return getattr(module, name)
-
-
-def is_part(value: Any) -> bool:
-    """Whether a value of the config is a node that names a target."""
-    return isinstance(value, Mapping) and "_target_" in value
-
-
-def make(node: Config, around: Mapping[str, Any] | None = None) -> Any:
-    """Build the part of a node, its children first.
-
-    Args:
-        node: With ``_target_``.
-        around: What the node may ask for beside its own options.
-
-    Returns:
-        What the target returns. A function whose open parameters are knobs (a loss, a
-        regularizer, a corruption) is itself the part.
-    """
-    target = locate(node["_target_"])
-    wanted = option_types(target)
-    given = {**(around or {}), **{k: v for k, v in node.items() if not is_part(v)}}
-    for name in wanted:
-        if is_part(node.get(name)):
-            given[name] = make(node[name], given)
-    is_module = inspect.isclass(target) and issubclass(target, nn.Module)
-    own = option_types(target.__init__) if is_module else wanted
-    arguments = {
-        name: given[name]
-        for name in own
-        if name in given and not (not inspect.isclass(target) and is_knob(own[name]))
-    }
-    if not inspect.isclass(target) and _is_formula(target):
-        if not arguments:
-            return target
-        # The wrapper tells what the function would: its annotations, its unit.
-        return functools.update_wrapper(functools.partial(target, **arguments), target)
-    return target(**arguments)
-
-
-def _is_formula(target: Any) -> bool:
-    """Whether a function waits for tensors: it has positional parameters."""
-    parameters = inspect.signature(target).parameters.values()
-    return any(p.kind is p.POSITIONAL_OR_KEYWORD for p in parameters)
 
 
 def load_data(config: Config) -> Data:

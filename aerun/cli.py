@@ -184,9 +184,9 @@ def _resume(overrides: Sequence[str]) -> Path:
 
 def _on_run(composer: Any, overrides: Sequence[str]) -> Path:
     """Carry out a task that reads a run; what it writes lies in a folder inside."""
-    from aerun.build import locate
     from aerun.config.approve import telling
     from aerun.config.stored import task_request
+    from aerun.wiring import locate
 
     config, directory = task_request(composer, overrides)
     with telling(config):
@@ -196,9 +196,9 @@ def _on_run(composer: Any, overrides: Sequence[str]) -> Path:
 
 def _look(composer: Any, config: "DictConfig", overrides: Sequence[str]) -> str:
     """Carry out a task that only has something to say."""
-    from aerun.build import locate
     from aerun.config.approve import approve
     from aerun.config.origins import origins
+    from aerun.wiring import locate
 
     request = approve(config, output=None)
     task = locate(request["task"]["_target_"])
@@ -214,9 +214,9 @@ def job(config: "DictConfig", level: int | None = None) -> float | None:
     """
     from hydra.core.hydra_config import HydraConfig
 
-    from aerun.build import locate
     from aerun.config.compose import plain
     from aerun.logs import set_up_console
+    from aerun.wiring import locate
 
     set_up_console(level)
     directory = Path(HydraConfig.get().runtime.output_dir)

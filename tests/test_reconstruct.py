@@ -11,8 +11,8 @@ from PIL import Image
 from reconstructing import FILES, Ask
 
 import aerun
-from aerun.build import make as make_part
 from aerun.cli import main
+from aerun.wiring import make as make_part
 
 pytest_plugins = ["reconstructing"]
 

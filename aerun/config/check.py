@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from aerun.build import HOSTS, UnknownTarget, is_part, locate
+from aerun.build import HOSTS
 from aerun.config.mistakes import Mistake, did_you_mean
 from aerun.config.types import problem_with
 from aerun.data import Spec
 from aerun.features import Feature, features
 from aerun.objective import Reduction
 from aerun.options import NonNegativeKnob, Seed, option_types
+from aerun.wiring import UnknownTarget, is_part, locate
 
 _INJECTED = {"shape", "feature_names"}
 """Parameters that no config gives: what the data know."""
