@@ -20,18 +20,25 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
+@pytest.fixture(autouse=True)
+def _own_modules_end(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Modules that a test wrote are forgotten: the next test's have the same names."""
+    yield
+    base = str(tmp_path_factory.getbasetemp())
+    for name, module in list(sys.modules.items()):
+        if str(getattr(module, "__file__", "")).startswith(base):
+            del sys.modules[name]
+
+
 @pytest.fixture
-def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Work in an empty folder; settings and modules of others are not seen there."""
     monkeypatch.chdir(tmp_path)
     for name in ("AERUN_CONFIG_PATH", "AERUN_DATA"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AERUN_CACHE", str(tmp_path.with_name(f"{tmp_path.name}_cache")))
     monkeypatch.setattr(sys, "path", list(sys.path))
-    yield tmp_path
-    for name, module in list(sys.modules.items()):
-        if str(getattr(module, "__file__", "")).startswith(str(tmp_path)):
-            del sys.modules[name]
+    return tmp_path
 
 
 @pytest.fixture
