@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# Quick tests share the cores, file by file; slow ones measure, and have them alone.
+PARALLEL := -n auto --dist loadfile
 
 .PHONY: help install run test test-all lint format smoke golden bench clean
 .DEFAULT_GOAL := help
@@ -25,10 +27,11 @@ run: $(READY)  ## train the default model on real digits and say where to look
 	@echo "Open outputs/latest/reconstructions.png, or try: $(BIN)/aerun --help"
 
 test: $(READY)  ## the test suite
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" $(PARALLEL)
 
 test-all: $(READY)  ## the same and what takes longer: killed runs, figures on MNIST
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not slow" $(PARALLEL)
+	$(BIN)/python -m pytest -m slow
 
 lint: $(READY)  ## style and types
 	$(BIN)/ruff check .

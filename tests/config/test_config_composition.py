@@ -89,7 +89,7 @@ def test_the_options_found_are_those_of_the_command(here: Path) -> None:
         (["model=vae", "+regularizer=[l1]"], "bernoulli", {"kl", "l1"}),
         (["+regularizer=[l1]", "model=vae"], "bernoulli", {"kl", "l1"}),
     ],
-    ids=str,
+    ids=lambda value: str(sorted(value) if isinstance(value, set) else value),
 )
 def test_a_model_brings_its_own_and_explicit_choices_win(
     here: Path, overrides: list[str], loss: str, regularizers: set[str]
