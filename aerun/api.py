@@ -59,7 +59,7 @@ def run(overrides: Sequence[str] = ()) -> Run:
         AerunError: The run failed.
         Interrupted: A signal stopped it, as KeyboardInterrupt would.
     """
-    from aerun.argv import split_flags
+    from aerun.argv import split_flags, value_of
     from aerun.cli import request
     from aerun.config.mistakes import BadRequest, Mistake
     from aerun.logs import set_up_console
@@ -70,9 +70,12 @@ def run(overrides: Sequence[str] = ()) -> Run:
         raise BadRequest([Mistake(typed=flags[0], problem=problem)])
     set_up_console()
     outcome = request(values)
-    if isinstance(outcome, str):
+    if not isinstance(outcome, Path):
         problem = "makes no run; it is for the command line."
         raise BadRequest([Mistake(typed="task", problem=problem)])
+    acted_on = value_of("run", values)
+    if acted_on is not None:  # what a task writes may lie in a folder inside the run
+        return Run(find_run(acted_on.strip("'\"")))
     return Run(outcome)
 
 

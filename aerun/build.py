@@ -1,10 +1,10 @@
 """From a checked config to objects, in the order in which they need each other."""
 
+import contextlib
 import functools
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, fields
 from typing import Any
@@ -13,10 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from aerun.data import Data, DatasetOptions, Source, Spec, prepare
+from aerun.data.sources import check_source
 from aerun.errors import DataError
 from aerun.objective import Objective
-from aerun.options import option_types
 from aerun.schedules import Knobs, Schedule
+from aerun.shapes import shapes_only
 from aerun.training.loop import Training
 from aerun.training.phases import TrainerOptions
 from aerun.training.state import load_weights
@@ -60,15 +61,19 @@ def load_source(config: Config, spec: Spec) -> Source:
         DataError: They are absent or unusable, or of another shape.
     """
     ours = "x".join(map(str, spec.shape))
-    asked = option_types(locate(config["dataset"]["_target_"]))
-    if "shape" in asked and not spec.is_image:
-        raise DataError(f"has images; the run's model takes vectors of {ours}")
     fitting = {"shape": spec.shape, "feature_names": spec.feature_names}
-    source: Source = make(config["dataset"], fitting)
+    source = check_source(make(config["dataset"], fitting))
     found = tuple(source.train[0].shape[1:])
     if found != spec.shape:
         theirs = "x".join(map(str, found))
         raise DataError(f"has examples of {theirs}; the run's model takes {ours}")
+    if spec.feature_names is not None and source.feature_names is not None:
+        wanted, given = list(spec.feature_names), list(source.feature_names)
+        if wanted != given:
+            raise DataError(
+                f"has the columns {', '.join(given)}; the run's model takes "
+                f"{', '.join(wanted)}, in this order"
+            )
     return source
 
 
@@ -79,7 +84,7 @@ def _load_data(key: str, stamps: tuple[Any, ...]) -> Data:
     return prepare(make(node), DatasetOptions(**options))
 
 
-@contextmanager
+@contextlib.contextmanager
 def _seeded(config: Config) -> Iterator[None]:
     """Within, PyTorch draws weights from the run's seed; outside nothing changes."""
     with torch.random.fork_rng(devices=[]):
@@ -168,8 +173,30 @@ def build(
     objective = build_objective(config, data.spec.shape).to(device, dtype)
     if start is not None:
         load_weights(objective, start)
+    return _joined(config, data.to(device, dtype), objective, device)
+
+
+def sketch(config: Config, data: Data) -> Built:
+    """What ``build`` gives, for its shapes alone: weights on the meta device.
+
+    Args:
+        config: As for ``build``.
+        data: As loaded; it stays where it is.
+
+    Raises:
+        Exception: Whatever a part raises that needs the values of its weights.
+    """
+    with shapes_only():
+        objective = build_objective(config, data.spec.shape).to(dtype_of(config))
+        objective.autocast = None
+        return _joined(config, data, objective, torch.device("cpu"))
+
+
+def _joined(
+    config: Config, data: Data, objective: Objective, device: torch.device
+) -> Built:
+    """An objective with its knobs and training."""
     knobs, options = build_knobs(config, objective), trainer_options(config)
-    data = data.to(device, dtype)
     trainer = locate(config["trainer"]["_target_"])
     training = Training(
         lambda: trainer(objective, data.train, options),
@@ -178,7 +205,7 @@ def build(
         knobs=knobs,
         seed=config["seed"],
         device=device,
-        dtype=dtype,
+        dtype=dtype_of(config),
     )
     return Built(data=data, objective=objective, knobs=knobs, training=training)
 
@@ -193,7 +220,7 @@ def resolve(config: Config, spec: Spec) -> dict[str, Any]:
     Returns:
         A new config with ``format``, ``data`` and no "auto" left.
     """
-    made: dict[str, Any] = deepcopy(dict(config))
+    made = placed(config)
     if made["device"] == "auto":
         made["device"] = best_device()
     trainer = made["trainer"]
@@ -212,6 +239,27 @@ def resolve(config: Config, spec: Spec) -> dict[str, Any]:
     return plain
 
 
+def placed(config: Config) -> dict[str, Any]:
+    """A copy whose files and folders are absolute: a run goes on from anywhere."""
+    made: dict[str, Any] = deepcopy(dict(config))
+    for node, key in (
+        *((made["dataset"], key) for key in PLACES),
+        (made, "init_from"),
+    ):
+        path = node.get(key)
+        if (
+            isinstance(path, str)
+            and path != "last"
+            and os.path.exists(os.path.expanduser(path))
+        ):
+            node[key] = os.path.abspath(os.path.expanduser(path))
+    return made
+
+
+PLACES = ("path", "test_path", "root")
+"""Options of a data set that name a file or folder."""
+
+
 def best_device() -> str:
     """A GPU where there is one."""
     if torch.cuda.is_available():
@@ -220,15 +268,25 @@ def best_device() -> str:
 
 
 def num_weights(config: Config, shape: tuple[int, ...]) -> int:
-    """How many weights the model has; it is built once per process to find out."""
+    """How many weights the model has; it is built once per process to find out.
+
+    Only its shapes are built, where the model allows that.
+    """
     return _num_weights(json.dumps(config["model"]), config["seed"], shape)
 
 
 @functools.lru_cache(maxsize=64)
 def _num_weights(model: str, seed: int, shape: tuple[int, ...]) -> int:
-    with _seeded({"seed": seed}):
-        built: nn.Module = make(json.loads(model), {"shape": shape})
-    return sum(p.numel() for p in built.parameters())
+    node, seeded = json.loads(model), {"seed": seed}
+    # A class of the user's own may need values; a bug of theirs shows below.
+    with contextlib.suppress(Exception), _seeded(seeded), shapes_only():
+        return _size(make(node, {"shape": shape}))
+    with _seeded(seeded):
+        return _size(make(node, {"shape": shape}))
+
+
+def _size(model: nn.Module) -> int:
+    return sum(p.numel() for p in model.parameters())
 
 
 def _threads(config: Config, spec: Spec) -> int:

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -81,10 +81,18 @@ def _carry_out(flags: Sequence[str], overrides: Sequence[str]) -> None:
     # Whatever a user's own part prints must not be taken for the directory.
     with redirect_stdout(sys.stderr) if quiet else nullcontext():
         outcome = request(overrides, multirun=multirun, config_dir=config_dir_of(flags))
-    if isinstance(outcome, str):
-        print(outcome)
-    elif quiet and outcome is not None:
-        print(Path(outcome).absolute())
+    if isinstance(outcome, Path):
+        if quiet:
+            print(outcome.absolute())
+        return
+    said, between = iter(outcome or ()), ""
+    while True:
+        with redirect_stdout(sys.stderr) if quiet else nullcontext():
+            section = next(said, None)
+        if section is None:
+            return
+        print(f"{between}{section}", flush=True)
+        between = "\n"
 
 
 def request(
@@ -98,7 +106,8 @@ def request(
         config_dir: A folder of the user's own options.
 
     Returns:
-        The directory of the run or sweep, or what a task that works in none says.
+        The directory of the run or sweep, or what a task that works in none says,
+        section by section.
 
     Raises:
         BadRequest: Nothing was started, no directory made.
@@ -110,10 +119,14 @@ def request(
     from aerun.config.compose import Composer, as_typed
     from aerun.config.mistakes import BadRequest, Mistake
 
+    for override in overrides:
+        if override.lstrip("+~").replace("/", ".").startswith("task.works_in"):
+            problem = "is settled by the task's YAML file; choose another task."
+            raise BadRequest([Mistake(typed=override, problem=problem)])
     composer = Composer(config_dir)
-    task = value_of("task", overrides) or "train"
+    task = (value_of("task", overrides) or "train").strip("'\"")
     place = composer.works_in(task)
-    if multirun and place != "new":
+    if multirun and place in ("run", "part", "nothing"):
         raise BadRequest([Mistake(typed="-m", problem=f"is not for task={task}.")])
     if place == "run":
         return _resume(overrides)
@@ -124,9 +137,17 @@ def request(
     for line in composer.shadowed(config):
         logging.getLogger("aerun").info("aerun: %s", line)
     try:
+        if multirun:
+            return _sweep(composer, overrides)
+        # An experiment may choose the task too.
+        place = str(config.task.get("works_in"))
         if place == "nothing":
             return _look(composer, config, overrides)
-        return _sweep(composer, overrides) if multirun else _run(composer, config)
+        if place in ("run", "part"):
+            name = config.hydra.runtime.choices.task
+            problem = "works on a run: write it on the command line, with run=DIR."
+            raise BadRequest([Mistake(typed=f"task={name}", problem=problem)])
+        return _run(composer, config)
     except BadRequest as error:
         raise BadRequest(as_typed(error.mistakes, typed)) from None
 
@@ -194,15 +215,18 @@ def _on_run(composer: Any, overrides: Sequence[str]) -> Path:
     return written
 
 
-def _look(composer: Any, config: "DictConfig", overrides: Sequence[str]) -> str:
-    """Carry out a task that only has something to say."""
+def _look(
+    composer: Any, config: "DictConfig", overrides: Sequence[str]
+) -> Iterable[str]:
+    """Carry out a task that only has something to say: a text, or several."""
     from aerun.config.approve import approve
     from aerun.config.origins import origins
     from aerun.wiring import locate
 
     request = approve(config, output=None)
     task = locate(request["task"]["_target_"])
-    return str(task(request, origins(composer, overrides)))
+    said = task(request, origins(composer, overrides))
+    return [said] if isinstance(said, str) else said
 
 
 def job(config: "DictConfig", level: int | None = None) -> float | None:

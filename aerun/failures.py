@@ -1,8 +1,13 @@
 """How the command tells what went wrong, in one message or with its traceback."""
 
+import os
+import re
 import sys
 import sysconfig
 import traceback
+from collections.abc import Iterable
+from contextlib import suppress
+from importlib import metadata
 from pathlib import Path
 
 from aerun.logs import print_error, was_traced
@@ -21,18 +26,14 @@ def tell(error: BaseException, *, verbose: bool) -> None:
 
 
 def tell_bug(error: Exception, *, verbose: bool) -> None:
-    """Print the traceback; of a bug in a user's own file the frames of that file only.
+    """Print the traceback; of a bug in a user's own part the frames of that part only.
 
     Args:
         error: Anything that was not foreseen.
         verbose: Whether to print all frames in any case.
     """
-    ours = str(Path(__file__).parent)
-    installed = tuple(
-        sysconfig.get_paths()[k] for k in ("stdlib", "purelib", "platlib")
-    )
     frames = traceback.extract_tb(error.__traceback__)
-    theirs = [f for f in frames if not f.filename.startswith((ours, *installed, "<"))]
+    theirs = _outside(frames)
     if verbose and was_traced(error):
         return
     if verbose or (not theirs and not isinstance(error, SyntaxError)):
@@ -41,3 +42,48 @@ def tell_bug(error: Exception, *, verbose: bool) -> None:
     lines = ["Traceback (your own file):\n", *traceback.format_list(theirs)]
     lines += traceback.format_exception_only(error)
     sys.stderr.write("".join(lines))
+
+
+def _outside(frames: Iterable[traceback.FrameSummary]) -> list[traceback.FrameSummary]:
+    """The frames not of aerun, of Python or of what aerun stands on."""
+    ours = [f"{Path(__file__).parent}{os.sep}", *_dependencies(), "<"]
+    python = tuple(
+        f"{sysconfig.get_paths()[key]}{os.sep}" for key in ("stdlib", "platstdlib")
+    )
+    packages = {"site-packages", "dist-packages"}  # below the standard library
+    return [
+        frame
+        for frame in frames
+        if not frame.filename.startswith(tuple(ours))
+        and (
+            not frame.filename.startswith(python)
+            or packages & set(Path(frame.filename).parts)
+        )
+    ]
+
+
+def _dependencies() -> list[str]:
+    """Folders and files of the imported packages that aerun requires, and they."""
+    wanted, found = ["aerun"], set()
+    while wanted:
+        name = wanted.pop()
+        if name in found:
+            continue
+        found.add(name)
+        with suppress(metadata.PackageNotFoundError):
+            for text in metadata.requires(name) or []:
+                match = re.match(r"[\w.-]+", text)
+                if match is not None and "extra ==" not in text:
+                    wanted.append(_normal(match[0]))
+    places = []
+    for module, owners in metadata.packages_distributions().items():
+        file = getattr(sys.modules.get(module), "__file__", None)
+        if file is not None and found & {_normal(owner) for owner in owners}:
+            single = Path(file).stem != "__init__"
+            places.append(file if single else f"{Path(file).parent}{os.sep}")
+    return places
+
+
+def _normal(name: str) -> str:
+    """A distribution's name as an index spells it."""
+    return re.sub(r"[-_.]+", "-", name).lower()

@@ -34,7 +34,7 @@ class _Console(logging.Handler):
             code = _RED if record.levelno >= logging.ERROR else _YELLOW
             text = _coloured(text, code, stream)
         try:
-            tqdm.write(text, file=stream)
+            tqdm.write(_writable(text, stream), file=stream)
         except BrokenPipeError:
             # Whoever read along has left; a run goes on, and its log file has it all.
             logging.getLogger("aerun").removeHandler(self)
@@ -83,6 +83,12 @@ def print_error(text: str) -> None:
     sys.stderr.write(_coloured(f"aerun: {text}", _RED, sys.stderr) + "\n")
 
 
+def _writable(text: str, stream: TextIO) -> str:
+    """A text with escapes for what a stream cannot write, as in names of files."""
+    encoding = stream.encoding or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
+
+
 def _coloured(text: str, code: int, stream: TextIO) -> str:
     """A text in colour on a terminal that has and wants colours (no-color.org)."""
     plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
@@ -95,7 +101,7 @@ def _coloured(text: str, code: int, stream: TextIO) -> str:
 def log_file(path: Path) -> Iterator[None]:
     """Within, every line also goes to a file, with its time."""
     logger = logging.getLogger("aerun")
-    handler = logging.FileHandler(path, encoding="utf-8")
+    handler = logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     logger.addHandler(handler)
     try:

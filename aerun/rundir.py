@@ -146,7 +146,8 @@ class RunDirectory:
         writer = csv.DictWriter(text, columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-        return self.write(name, text.getvalue().encode())
+        # Names of files may be no UTF-8.
+        return self.write(name, text.getvalue().encode(errors="backslashreplace"))
 
     def read_json(self, name: str) -> Any:
         """Read JSON.

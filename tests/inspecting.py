@@ -26,7 +26,9 @@ def measured(alone: Path, monkeypatch: pytest.MonkeyPatch) -> Inspect:
     """Inspect what overrides ask for, wherever they came from."""
     monkeypatch.setattr(inspect, "_STEPS", 1)
     nobody = Origins(choices={}, values={})
-    return lambda *overrides: by_title(inspect.inspect(compose(*overrides), nobody))
+    return lambda *overrides: by_title(
+        "\n\n".join(inspect.inspect(compose(*overrides), nobody))
+    )
 
 
 @pytest.fixture

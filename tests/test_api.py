@@ -112,3 +112,11 @@ def test_init_from_starts_from_another_runs_best_weights(vae, tmp_path):
     old, new = vae.summary["metrics"]["test/mse"], run.summary["metrics"]["test/mse"]
     assert new == pytest.approx(old, rel=1e-6)
     assert any("Nothing was trained" in line for line in run.summary["health"])
+
+
+def test_a_task_inside_a_run_returns_that_run(vae, tmp_path, monkeypatch):
+    """What it wrote lies within; record and weights are those of the run."""
+    monkeypatch.chdir(tmp_path)
+    run = aerun.run(["task=reconstruct", f"run={vae.directory}"])
+    assert run.directory == vae.directory.resolve()
+    assert run.summary == vae.summary

@@ -5,12 +5,14 @@ import re
 import resource
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from inspecting import Inspect, rows
+from inspecting import Inspect, by_title, rows
 from making import options
 
 from aerun import api
@@ -18,6 +20,8 @@ from aerun.build import Built, build
 from aerun.cli import main
 from aerun.config.mistakes import BadRequest
 from aerun.tasks import inspect
+from aerun.training.events import Event
+from aerun.training.loop import Training
 
 pytest_plugins = ["inspecting"]
 
@@ -120,11 +124,50 @@ def test_the_data_are_described(measured: Inspect) -> None:
 @pytest.mark.parametrize("asked", ["trainer.epochs=0", "trainer.epochs=3"])
 def test_the_estimate_is_for_the_whole_training(measured: Inspect, asked: str) -> None:
     """Steps of an epoch and of all; nothing about time where nothing is trained."""
-    lines = measured(asked, "dataset.limit=100")["Estimate"]
-    assert lines[0].startswith("weights 139 kB, their gradients as much, optimizer 279")
+    sections = measured(asked, "dataset.limit=100")
+    (memory,), lines = sections["Memory"], sections["Time"]
+    assert memory == "weights 139 kB, their gradients as much, optimizer 279 kB"
     steps = [line for line in lines if "steps" in line]
     assert len(steps) == (asked != "trainer.epochs=0")
     assert all(re.search(r" of 2 steps, .* all 6 steps of 3 epochs", s) for s in steps)
+
+
+def test_a_step_has_no_more_examples_than_there_are(measured: Inspect) -> None:
+    """The number said is that of the batches that were measured."""
+    lines = measured("dataset.limit=12")["Time"]
+    assert " ms per step of 12 examples, measured on " in lines[0]
+
+
+@pytest.mark.usefixtures("alone")
+def test_a_huge_model_is_told_of_in_no_memory(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Layers and memory are true, nothing is built, and that is said of the time."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    wide = "model.hidden=[40000000]"  # twice 10 GB of weights
+    assert main(["task=inspect", "model=vae", wide, "trainer.threads=1"]) == 0
+    sections = by_title(capsys.readouterr().out)
+    assert rows(sections[LAYERS])[1][-1] == "2,600,000,000"
+    assert sections["Memory"][0].startswith("weights 28.5 GB, their gradients as much")
+    assert sections["Time"][0].startswith("not measured: a step would hold 114 GB")
+    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert (after - before) * 1024 < 1e9
+
+
+def test_a_time_is_that_of_steps(
+    measured: Inspect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What happens between epochs of one step each is not counted."""
+    monkeypatch.setattr(inspect, "_STEPS", 3)
+
+    def slow(training: Training) -> Iterator[Event]:
+        time.sleep(0.2)
+        yield from end(training)
+
+    end = Training._end_epoch
+    monkeypatch.setattr(Training, "_end_epoch", slow)
+    found = measured("dataset.limit=12", "trainer.preview_every=0")["Time"][0]
+    assert float(found.partition(" ms")[0]) < 100
 
 
 # -- around it -------------------------------------------------------------------------
@@ -200,3 +243,36 @@ def test_an_inspection_from_python_is_refused() -> None:
     """There is no run that the function could return."""
     with pytest.raises(BadRequest, match="makes no run"):
         api.run(["task=inspect", "dataset.limit=20"])
+
+
+@pytest.mark.parametrize("task", ["task='inspect'", "experiment=look"])
+def test_the_task_may_be_composed(
+    alone: Path, capsys: pytest.CaptureFixture[str], task: str
+) -> None:
+    """In quotes or by an experiment: nothing is trained or left."""
+    (alone / "own/experiment").mkdir(parents=True)
+    text = "# @package _global_\ndefaults:\n  - override /task: inspect\n"
+    (alone / "own/experiment/look.yaml").write_text(text)
+    assert main(["--config-dir", "own", task, "trainer.epochs=0"]) == 0
+    assert capsys.readouterr().out.startswith("Choices\n")
+    assert [path.name for path in alone.iterdir()] == ["own"]
+
+
+def test_a_model_that_needs_values_is_inspected(
+    inspected: Inspect, alone: Path
+) -> None:
+    """A class that looks at its weights when built is built with them."""
+    (alone / "mine.py").write_text(
+        "import torch\nfrom aerun.models import DenseEncoder, Outputs\n"
+        "class Picky(torch.nn.Module):\n"
+        "    def __init__(self, *, shape):\n"
+        "        super().__init__()\n"
+        "        self.scale = torch.nn.Parameter(torch.ones(7))\n"
+        "        assert self.scale.sum().item() == 7\n"
+        "    def forward(self, x, draws=None):\n"
+        "        return Outputs(code=x.flatten(1), recon=x * self.scale.mean())\n"
+    )
+    (alone / "own/model").mkdir(parents=True)
+    (alone / "own/model/picky.yaml").write_text("_target_: mine.Picky\n")
+    found = rows(inspected("--config-dir", "own", "model=picky")[LAYERS])
+    assert found[-1] == ["parameters of the model", "7"]

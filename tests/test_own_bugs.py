@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from owning import MINE, SHORT
 
+from aerun import failures
 from aerun.cli import main
 
 pytest_plugins = ["owning"]
@@ -76,3 +77,39 @@ def assert_own_traceback(text: str, folder: Path, said: str) -> None:
     assert all(line.startswith(f'  File "{folder / "mine.py"}"') for line in files)
     assert said in text
     assert "aerun/" not in text
+
+
+@pytest.mark.parametrize("place", ["aerun_mine.py", "lib/site-packages/extra.py"])
+def test_frames_of_neighbours_and_plug_ins_are_shown(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    place: str,
+) -> None:
+    """A file beside the package, or installed as a package of its own."""
+    lib = tmp_path / "lib"
+    places = {"stdlib": lib, "platstdlib": lib, "purelib": lib / "site-packages",
+              "platlib": lib / "site-packages"}  # fmt: skip
+    texts = {key: str(path) for key, path in places.items()}
+    monkeypatch.setattr(failures.sysconfig, "get_paths", lambda: texts)
+    monkeypatch.setattr(failures, "__file__", str(tmp_path / "aerun/failures.py"))
+    text = "import torch\ntorch.zeros(2) @ torch.zeros(3)"
+    code = compile(text, str(tmp_path / place), "exec")
+    with pytest.raises(RuntimeError) as caught:
+        exec(code, {})
+    failures.tell_bug(caught.value.with_traceback(caught.tb.tb_next), verbose=False)
+    said = capsys.readouterr().err
+    assert said.startswith("Traceback (your own file):\n")
+    assert said.count('  File "') == 1
+    assert str(tmp_path / place) in said
+
+
+def test_frames_of_dependencies_are_not_shown() -> None:
+    """Of what aerun requires, and of what that requires."""
+    import numpy
+    import omegaconf
+    import torch
+
+    places = tuple(failures._dependencies())
+    assert all(m.__file__.startswith(places) for m in (numpy, omegaconf, torch))
+    assert not pytest.__file__.startswith(places)

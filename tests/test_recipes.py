@@ -182,7 +182,7 @@ def _a_folder(folder: Path, run: Path, printed: str) -> None:
     made = run / "reconstruct"
     for photo in folder.glob("holiday/*/*.jpg"):
         name = photo.relative_to(folder / "holiday").with_suffix(".png")
-        with Image.open(photo) as before, Image.open(made / name) as after:
+        with Image.open(photo) as before, Image.open(made / "images" / name) as after:
             assert after.size == before.size
     with open(made / "errors.csv", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))

@@ -1,6 +1,8 @@
 """task=reconstruct: everything comes back in the form in which it came."""
 
 import csv
+import logging
+import os
 import shutil
 from pathlib import Path
 
@@ -8,10 +10,12 @@ import numpy as np
 import pytest
 from making import compose
 from PIL import Image
-from reconstructing import FILES, Ask
+from reconstructing import FILES, Ask, pictures
 
 import aerun
 from aerun.cli import main
+from aerun.data.writing import places_for
+from aerun.logs import log_file, set_up_console
 from aerun.wiring import make as make_part
 
 pytest_plugins = ["reconstructing"]
@@ -53,9 +57,10 @@ def test_images_come_back_under_their_names_in_their_sizes(
 ) -> None:
     """PNG files of 8 bits, whatever the format, size, colour and folder was."""
     made = reconstructed("coloured", "dataset=image_folder", "dataset.path=new")
-    assert files_in(made) == {*MADE, "errors.csv", "comparison.png"}
+    images = {f"images/{name}" for name in MADE}
+    assert files_in(made) == {*images, "errors.csv", "comparison.png"}
     for name, size in MADE.items():
-        with Image.open(made / name) as image:
+        with Image.open(made / "images" / name) as image:
             assert (image.format, image.size, image.mode) == ("PNG", size, "RGB")
             assert np.asarray(image).dtype == np.uint8
     assert errors(made).keys() == FILES.keys()
@@ -72,7 +77,7 @@ def test_the_errors_are_those_of_the_model(runs: Path, reconstructed: Ask) -> No
     found = errors(made)
     assert [found["a.jpg"], found["loud.PNG"]] == pytest.approx(wanted, rel=1e-5)
     recon = aerun.load(runs / "coloured").reconstruct(pixels)[0].transpose(1, 2, 0)
-    written = np.asarray(Image.open(made / "a.jpg.png"))
+    written = np.asarray(Image.open(made / "images/a.jpg.png"))
     assert np.abs(written - recon).max() <= 0.5 + 1e-4
 
 
@@ -94,9 +99,61 @@ def test_a_second_time_overwrites_nothing(runs: Path, reconstructed: Ask) -> Non
 def test_one_image_is_enough(reconstructed: Ask) -> None:
     """A single image in a folder, larger or smaller than those trained on."""
     made = reconstructed("coloured", "dataset=image_folder", "dataset.path=one")
-    assert files_in(made) == {"only.png", "errors.csv", "comparison.png"}
-    with Image.open(made / "only.png") as image:
+    assert files_in(made) == {"images/only.png", "errors.csv", "comparison.png"}
+    with Image.open(made / "images/only.png") as image:
         assert image.size == (9, 11)
+
+
+def test_no_output_replaces_another(
+    runs: Path, reconstructed: Ask, tmp_path: Path
+) -> None:
+    """Images called like other outputs, like each other or by no UTF-8 all come."""
+    odd = os.fsdecode(b"gr\xfcn.png")
+    names = ["comparison.png", "errors.csv.png", "x.jpg", "x.png", "x.jpg.png", odd]
+    for part in ("one", "two"):
+        pictures(tmp_path / part / "new", dict.fromkeys(names, ((5, 4), "RGB")))
+    asked = [f"dataset.{key}='{tmp_path}/{part}/new'"
+             for key, part in (("path", "one"), ("test_path", "two"))]  # fmt: skip
+    made = reconstructed("coloured", "dataset=image_folder", *asked)
+    stems = ["comparison", "errors.csv", "x.jpg", "x.png", "x.jpg.png", odd[:-4]]
+    images = {f"images/{p}/{s}.png" for p in ("train", "test") for s in stems}
+    assert files_in(made) == {*images, "errors.csv", "comparison.png"}
+    told = errors(made)
+    assert len(told) == 12
+    assert {"train/x.jpg", "test/x.jpg", "test/gr\\udcfcn.png"} < told.keys()
+    with Image.open(made / "comparison.png") as image:
+        assert image.size > (100, 100), "the picture, not one of the images"
+
+
+@pytest.mark.parametrize(
+    ("names", "places"),
+    [
+        (["a.jpg", "b.jpg"], ["a.png", "b.png"]),
+        (["a.jpg", "a.png"], ["a.jpg.png", "a.png.png"]),
+        (["a.jpg", "a.png", "a.jpg.png"], ["a.jpg.png", "a.png.png", "a.jpg.png.png"]),
+        (["a.jpg", "a.png/b.jpg"], ["a.jpg.png", "a.png/b.png"]),
+        (
+            ["a.jpg", "a.png/b.jpg", "a.jpg.png/b.jpg"],
+            ["a.jpg_2.png", "a.png/b.png", "a.jpg.png/b.png"],
+        ),
+    ],
+)
+def test_every_image_has_a_place_of_its_own(
+    names: list[str], places: list[str]
+) -> None:
+    """Whatever the names, none is that of another or of a folder."""
+    assert places_for(names) == places
+
+
+def test_a_log_takes_names_that_are_no_utf8(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The file and the terminal show them with escapes."""
+    set_up_console(logging.INFO)
+    with log_file(tmp_path / "aerun.log"):
+        logging.getLogger("aerun").info("worst is %s", os.fsdecode(b"gr\xfcn.png"))
+    assert "gr\\udcfcn.png" in (tmp_path / "aerun.log").read_text()
+    assert "gr\\udcfcn.png" in capsys.readouterr().out
 
 
 def test_without_new_data_the_runs_own_are_taken(reconstructed: Ask) -> None:

@@ -1,12 +1,16 @@
 """task=reconstruct: what is refused before anything is written."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from reconstructing import paths_in
 
+import aerun
+from aerun.build import load_source
 from aerun.cli import main
+from aerun.errors import DataError
 
 pytest_plugins = ["reconstructing"]
 
@@ -35,6 +39,13 @@ pytest_plugins = ["reconstructing"]
         (["run=coloured", "dataset.pth=new"], "Did you mean 'dataset.path'?"),
         (["run=coloured", "dataset=nowhere"], "there is no dataset 'nowhere'"),
         (["run=rows", "dataset.scale=none"], "dataset.scale=none: is settled by the"),
+        (["run=coloured", "dataset=image_folder", "dataset.path=new",
+          "dataset.size=9"], "dataset.size=9: is settled by the run"),
+        (["run=coloured", "dataset.colour=grey"],
+         "dataset.colour=grey: is settled by the run"),
+        (["run=rows", "dataset.columns=[mass]"], "columns=['mass']: is settled by"),
+        (["run=rows", "dataset=csv", "dataset.path=new.csv",
+          "dataset.exclude_columns=[note]"], "exclude_columns=['note']: is settled"),
         (["run=rows", "trainer.lr=3"], "trainer.lr=3: is settled by the run"),
         (["run=rows", "model=vae"], "model=vae: is settled by the run"),
         (["run=rows", "device=tpu"], "device=tpu: must be auto"),
@@ -66,3 +77,14 @@ def test_a_gpu_that_is_absent_is_refused(
     assert main(["task=reconstruct", "run=rows", "device=cuda"]) == 2
     said = capsys.readouterr().err
     assert said.startswith("aerun: device=cuda: there is no CUDA GPU here")
+
+
+def test_other_columns_of_the_same_number_are_refused(runs: Path) -> None:
+    """A data set of the user's own is not taken for the one that was trained on."""
+    node = {"_target_": "aerun.data.plane", "num_examples": 9, "noise": 0.1}
+    config = {"dataset": {**node, "points_seed": 0}}
+    spec = aerun.load("rows").spec
+    with pytest.raises(DataError, match=r"x, y, z; the run's .* length, mass, price"):
+        load_source(config, spec)
+    renamed = replace(spec, feature_names=("x", "y", "z"))
+    assert load_source(config, renamed).train[0].shape == (9, 3)

@@ -69,4 +69,36 @@ def test_data_that_changed_since_are_refused(tmp_path, monkeypatch, capsys):
     np.save("mine.npy", generator.random((61, 7)))
     capsys.readouterr()
     assert main(["task=resume", "run=last", "trainer.epochs=9"]) == 2
-    assert "the data changed since this run began" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    where = f"dataset.path={tmp_path / 'mine.npy'}"
+    assert f"the data changed since this run began: the hash of {where} was" in said
+    before = (tmp_path / "outputs/latest/config.yaml").read_text()
+    was = before.partition("fingerprint: ")[2].split()[0]
+    assert f" was {was} when the run began, now " in said
+
+
+def test_a_run_goes_on_from_another_folder(tmp_path, monkeypatch):
+    """Places typed relative to where it began are kept absolute."""
+    import numpy as np
+
+    monkeypatch.chdir(tmp_path)
+    np.save("mine.npy", np.random.default_rng(0).random((60, 7)))
+    assert main([*SMALL, "dataset=array", "dataset.path=mine.npy"]) == 0
+    run = (tmp_path / "outputs/latest").resolve()
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert main(["task=resume", f"run={run}", "trainer.epochs=4"]) == 0
+    assert _summary(run)["epochs"] == 4
+
+
+def test_weights_from_data_of_other_units_are_told_of(finished, capsys):
+    """One line where the scaling is not that of the run to start from."""
+    capsys.readouterr()
+    start = ["init_from=outputs/latest", "trainer.epochs=0"]
+    none = ["dataset.scale=none", "model.output_activation=none"]
+    assert main([*SMALL, *start, "hydra.run.dir=same"]) == 0
+    assert "were trained on data" not in capsys.readouterr().out
+    assert main([*SMALL, *start, "hydra.run.dir=other", *none]) == 0
+    said = capsys.readouterr()
+    assert f"{finished.parents[1]}" in (said.out + said.err)
+    assert "were trained on data of other scaling." in said.out + said.err

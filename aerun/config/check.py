@@ -19,6 +19,9 @@ from aerun.wiring import UnknownTarget, is_part, locate
 _INJECTED = {"shape", "feature_names"}
 """Parameters that no config gives: what the data know."""
 
+_ABSENT = object()
+"""Of no type that an option may have."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RootOptions:
@@ -197,9 +200,9 @@ def _check_options(
             yield Mistake(typed=f"{key}={show(value)}", problem=problem)
     for name in accepted:
         if required and name not in options:
-            yield Mistake(
-                typed=f"{prefix}{name}", problem="is missing from the config."
-            )
+            wanted = problem_with(_ABSENT, accepted[name])
+            problem = f"is missing from the config; it {wanted or 'may be anything.'}"
+            yield Mistake(typed=f"{prefix}{name}", problem=problem)
 
 
 def _check_device(device: Any, precision: Any) -> Iterator[Mistake]:

@@ -202,11 +202,11 @@ class Composer:
             return f"{name} is not chosen; add +{group}=[{name}]."
         return f"no such key.{did_you_mean(key, known)}"
 
-    def works_in(self, task: str) -> str:
-        """Where a task works; "new" also of one that does not exist."""
+    def works_in(self, task: str) -> str | None:
+        """Where a task works; None where there is none or its file does not say."""
         found = self.loader.repository.load_config(f"task/{task}")
         config = None if found is None else found.config
-        return "new" if config is None else str(config.get("works_in", "new"))
+        return None if config is None else config.get("works_in")
 
     def _groups(self) -> list[str]:
         groups = self.loader.get_group_options("", ObjectType.GROUP)

@@ -1,6 +1,6 @@
 """Requests that act on a run that exists: its config, and only what was typed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from aerun.config.mistakes import BadRequest, Mistake, did_you_mean, listed
 from aerun.data import DatasetOptions
 from aerun.errors import RunDirectoryError
 from aerun.rundir import RunDirectory
+from aerun.wiring import locate
 
 CONTINUABLE = (
     "trainer.epochs",
@@ -75,6 +76,9 @@ def find_run(name: Any) -> Path:
     path = Path("outputs/latest") if name == "last" else Path(name).expanduser()
     if not name.strip() or not path.is_dir():
         problem = f"there is no folder {path}."
+        if name == "last" and path.is_symlink():
+            newest = path.parent / path.readlink()
+            problem = f"the newest run, {newest}, was removed; write run=DIR."
         raise BadRequest([Mistake(typed=f"run={name}", problem=problem)])
     path = path.resolve()
     if not any((path / n).is_file() for n in ("config.yaml", ".hydra/config.yaml")):
@@ -169,17 +173,14 @@ def task_request(
     if "data" not in config:
         raise RunDirectoryError(f"{directory} stopped before it saved any weights")
     settled = {f"dataset.{field.name}" for field in fields(DatasetOptions)}
-    mistakes = [
-        Mistake(
-            typed=f"{key}={value}",
-            problem="is settled by the run; only dataset, device and task can be "
-            "chosen here.",
-        )
-        for key, value in typed.items()
-        if key.partition(".")[0] not in ("task", "dataset", "device") or key in settled
-    ]
-    if mistakes:
-        raise BadRequest(mistakes)
+    _refuse(
+        {
+            key: value
+            for key, value in typed.items()
+            if key in settled
+            or key.partition(".")[0] not in ("task", "dataset", "device")
+        }
+    )
     chosen = "dataset" in typed
     about_data = () if chosen else ("dataset.",)
     rest = [text for text in overrides if not text.startswith(("run=", *about_data))]
@@ -198,4 +199,21 @@ def task_request(
     own = {key: value for key, value in config.items() if key not in ("format", "data")}
     if mistakes := check({**own, "run": None}):
         raise BadRequest(mistakes)
+    # Options instead of which a data set takes what the run knows.
+    target = locate(config["dataset"]["_target_"])
+    settled = {f"dataset.{name}" for name in getattr(target, "settled", ())}
+    _refuse({key: value for key, value in typed.items() if key in settled})
     return config, directory
+
+
+def _refuse(settled: Mapping[str, Any]) -> None:
+    """Refuse keys that the run has settled, where any were typed.
+
+    Raises:
+        BadRequest: Some were.
+    """
+    problem = "is settled by the run; only dataset, device and task can be chosen here."
+    if settled:
+        raise BadRequest(
+            [Mistake(typed=f"{k}={v}", problem=problem) for k, v in settled.items()]
+        )

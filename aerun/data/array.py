@@ -74,6 +74,7 @@ def array(*, path: str, test_path: str | None) -> Source:
         bounds=(0, 255) if train.x.dtype == np.uint8 else None,
         classes=None if known is None else tuple(str(label) for label in known),
         write=array_like(train.layout),
+        path=train.path,
     )
 
 
@@ -100,10 +101,18 @@ def _read(given: str, key: str) -> dict[str, np.ndarray]:
         ValueError, OSError, EOFError, MemoryError, OverflowError, zipfile.BadZipFile,
         zlib.error, NotImplementedError,
     ) as error:  # fmt: skip
-        raise DataError(
-            f"{path} is no readable .npy or .npz file of numbers ({error})", key=key
-        ) from None
+        raise DataError(f"{path} {_why_unreadable(error)}", key=key) from None
     raise _nameless(given, inside, key)
+
+
+def _why_unreadable(error: Exception) -> str:
+    """What is wrong with a file; NumPy's own advice would be to run what is in it."""
+    text = str(error)
+    if "Object arrays" in text or "Python objects" in text:
+        return "holds Python objects; store arrays of numbers, all rows of one length"
+    if "pickle" in text:
+        return "is no .npy or .npz file of numbers"
+    return f"is no readable .npy or .npz file of numbers ({text})"
 
 
 def _nameless(path: str, inside: str, key: str) -> DataError:

@@ -12,6 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import PIL
 from PIL import Image
 
 from aerun.data.cache import cached
@@ -31,13 +32,13 @@ _DRIVE = {
 _WIDTH, _HEIGHT = 178, 218
 
 
-def celeba(*, root: str, size: list[Count], crop: Count) -> Source:
+def celeba(*, root: str, size: Count | list[Count], crop: Count) -> Source:
     """182,637 and 19,962 colour photographs of aligned faces, without labels.
 
     Args:
         root: Folder that holds, or will hold, ``celeba/img_align_celeba.zip`` and
             ``celeba/list_eval_partition.txt``.
-        size: Height and width of the images, in pixels.
+        size: Height and width of the images, or one number for both, in pixels.
         crop: Side of the square that is cut out of the middle first, in pixels.
 
     Returns:
@@ -51,21 +52,26 @@ def celeba(*, root: str, size: list[Count], crop: Count) -> Source:
     References:
         Liu et al., "Deep learning face attributes in the wild" (2015).
     """
-    if len(size) != 2:
-        raise DataError("give height and width, as in [64, 64]", key="dataset.size")
+    pixels = [size, size] if isinstance(size, int) else size
+    if len(pixels) != 2:
+        problem = "give height and width, dataset.size=[H,W], or one number for both"
+        raise DataError(problem, key="dataset.size")
     if crop > _WIDTH:
-        raise DataError(f"the images are {_WIDTH} pixels wide", key="dataset.crop")
+        raise DataError(
+            f"the images are {_WIDTH} pixels wide; give {_WIDTH} or less",
+            key="dataset.crop",
+        )
     folder = obtain(root, FILES)
     train, test = _parts(folder / _PARTITION)
     # What the decoded bytes follow from; the last is how they are made, below.
-    recipe = [*FILES.digests.values(), *size, crop, "crop, lanczos, 1"]
+    recipe = [*FILES.digests.values(), *pixels, crop, "crop, lanczos, 1"]
     content = hashlib.sha256(repr(recipe).encode()).hexdigest()
 
     def decoded(part: str, names: Sequence[str]) -> Mapped:
         return cached(
-            f"celeba-{part}-{content[:16]}",
-            (len(names), 3, size[0], size[1]),
-            lambda: _decode(folder / _ZIP, names, size, crop),
+            f"celeba-{part}-{content[:16]}-pil{PIL.__version__}",
+            (len(names), 3, pixels[0], pixels[1]),
+            lambda: _decode(folder / _ZIP, names, pixels, crop),
         )
 
     return Source(

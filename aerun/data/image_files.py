@@ -59,29 +59,35 @@ class ImageProblem(ValueError):
     """An image that cannot be used; says why and what to do."""
 
 
-def find(folder: Path) -> tuple[dict[str, list[int]], list[str]]:
-    """All files below a folder but hidden ones, links followed.
+def find(folder: Path) -> tuple[dict[str, list[int]], list[str], dict[str, str]]:
+    """All files below a folder but hidden ones, links followed, each folder once.
 
     Returns:
-        Images by relative path, in order, with their stamps (see ``ImageFile``); and
-        the relative paths of other files.
+        Images by relative path, in order, with their stamps (see ``ImageFile``); the
+        relative paths of other files; and linked folders that were not entered, with
+        the first path, in the order of names, under which they were.
     """
     images: dict[str, list[int]] = {}
     others: list[str] = []
+    twice: dict[str, str] = {}
+    entered: dict[tuple[int, int], str] = {}
 
-    def enter(path: str, prefix: str, above: frozenset[tuple[int, int]]) -> None:
+    def enter(path: str, prefix: str) -> None:
         status = os.stat(path)
         here = (status.st_dev, status.st_ino)
-        if here in above:
-            return  # a link back to where we came from
+        name = prefix.removesuffix("/")
+        if here in entered:
+            twice[name] = entered[here]
+            return
+        entered[here] = name or "the folder itself"
         with os.scandir(path) as scan:
-            entries = list(scan)
+            entries = sorted(scan, key=lambda entry: entry.name)
         for entry in entries:
             if entry.name.startswith("."):
                 continue
             name = f"{prefix}{entry.name}"
             if entry.is_dir():
-                enter(entry.path, f"{name}/", above | {here})
+                enter(entry.path, f"{name}/")
             elif not entry.name.lower().endswith(SUFFIXES):
                 others.append(name)
             elif entry.is_file():
@@ -89,8 +95,8 @@ def find(folder: Path) -> tuple[dict[str, list[int]], list[str]]:
             elif not os.path.exists(entry.path):  # a link that leads nowhere
                 images[name] = [0, 0, 0, 0]
 
-    enter(str(folder), "", frozenset())
-    return dict(sorted(images.items())), sorted(others)
+    enter(str(folder), "")
+    return dict(sorted(images.items())), sorted(others), twice
 
 
 def stamp_of(path: Path) -> list[int] | None:
@@ -192,6 +198,11 @@ def _readable() -> Iterator[None]:
         yield
     except (ImageProblem, MemoryError):
         raise
+    except Image.DecompressionBombError:
+        most = 2 * (Image.MAX_IMAGE_PIXELS or 0)  # PIL only warns of up to twice that
+        raise ImageProblem(
+            f"has more than {most:,} pixels, which are not decoded; make it smaller"
+        ) from None
     except Exception as error:
         raise ImageProblem(f"is no readable image ({_reason(error)})") from None
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import PIL
 
 from aerun.data.cache import cached
 from aerun.data.image_files import ImageProblem, decode, find, in_threads, stamp_of
@@ -65,6 +66,9 @@ def image_folder(
         DataError: There is no folder or no image, one cannot be used, sizes differ.
     """
     if shape is not None:
+        if len(shape) != 3:
+            ours = "x".join(map(str, shape))
+            raise DataError(f"has images; the run's model takes vectors of {ours}")
         size, colour = [shape[1], shape[2]], "grey" if shape[0] == 1 else "rgb"
     places = places_of(path, test_path)
     while True:
@@ -93,6 +97,7 @@ def image_folder(
         content=" ".join(_key(folder, pixels, is_grey=is_grey) for folder in folders),
         notes=(*notes, *said),
         names=(names := names_of(folders)),
+        path=str(folders[0].path),
         write=images_like(names, [(file.height, file.width) for file in everything]),
     )
 
@@ -111,6 +116,7 @@ def _stamp(options: Mapping[str, Any]) -> str:
 
 
 image_folder.stamp = _stamp  # type: ignore[attr-defined]
+image_folder.settled = ("size", "colour")  # type: ignore[attr-defined]
 
 
 # -- their classes ---------------------------------------------------------------------
@@ -220,5 +226,6 @@ def _pixels(folder: Folder, shape: tuple[int, int], *, is_grey: bool) -> Mapped:
             remember_problems(folder.path, folder.files, problems)
             raise _Undecodable
 
-    key = _key(folder, shape, is_grey=is_grey)
+    # Another version of PIL may decode the same file a little differently.
+    key = f"{_key(folder, shape, is_grey=is_grey)}-pil{PIL.__version__}"
     return cached(key, (len(folder.files), *blank.shape), make)

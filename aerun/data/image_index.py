@@ -60,7 +60,7 @@ def remember_problems(folder: Path, known: Known, problems: Mapping[str, str]) -
 
 
 def _path(folder: Path) -> Path:
-    name = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:24]
+    name = hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:24]
     return cache_folder() / f"folder-{name}.json"
 
 

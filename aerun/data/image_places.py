@@ -1,8 +1,8 @@
 """Which folders hold the images of each part, and which of their files can be used."""
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from aerun.data.image_files import SUFFIXES, find
@@ -20,6 +20,8 @@ class Folder:
     key: str
     """The option that named it."""
     files: Known
+    twice: Mapping[str, str]
+    """Linked folders in it that were entered under another name before: that name."""
 
 
 def places_of(path: str, test_path: str | None) -> list[tuple[Path, str]]:
@@ -74,7 +76,7 @@ def look_in(path: Path, key: str) -> Folder:
         DataError: There are none, or it cannot be read.
     """
     try:
-        found, others = find(path)
+        found, others, twice = find(path)
     except OSError as error:
         raise DataError(_unreadable(path, error), key=key) from None
     if not found:
@@ -83,7 +85,8 @@ def look_in(path: Path, key: str) -> Folder:
         raise DataError(
             f"{path} holds {inside}; give a folder of images ({kinds})", key=key
         )
-    return Folder(path=path, key=key, files=known_files(path, found))
+    files = known_files(path, found)
+    return Folder(path=path, key=key, files=files, twice=twice)
 
 
 def usable(folders: Sequence[Folder], *, skip: bool) -> tuple[list[Folder], list[str]]:
@@ -105,29 +108,15 @@ def usable(folders: Sequence[Folder], *, skip: bool) -> tuple[list[Folder], list
             )
         if bad:
             notes.append(f"{count} are left out: {told}{more}.")
-        kept.append(Folder(path=folder.path, key=folder.key, files=good))
+        if folder.twice:
+            again, first = next(iter(folder.twice.items()))
+            more = f", and {len(folder.twice) - 1} more" * (len(folder.twice) > 1)
+            notes.append(
+                f"Each folder is read once: in {folder.path} the link {again} leads to "
+                f"{first} and is left out{more}."
+            )
+        kept.append(replace(folder, files=good))
     return kept, notes
-
-
-def _enough(folders: Sequence[Folder]) -> None:
-    """Refuse fewer images than there are parts."""
-    train = folders[0]
-    least = 2 if len(folders) > 1 else 3
-    if len(train.files) < least:
-        raise DataError(
-            f"{train.path} holds {len(train.files)} usable image"
-            f"{'s' * (len(train.files) > 1)} ({', '.join(train.files)}); training, "
-            f"validation {'' if least == 2 else 'and test '}need one each at the "
-            "least, and hundreds to learn anything: add images",
-            key=train.key,
-        )
-
-
-def _names(folders: Sequence[Folder]) -> tuple[str, ...]:
-    """Relative paths of all images, with their part's folder where there are two."""
-    if len(folders) == 1:
-        return tuple(folders[0].files)
-    return tuple(f"{f.path.name}/{name}" for f in folders for name in f.files)
 
 
 def check_enough(folders: Sequence[Folder]) -> None:
@@ -145,7 +134,8 @@ def check_enough(folders: Sequence[Folder]) -> None:
 
 
 def names_of(folders: Sequence[Folder]) -> tuple[str, ...]:
-    """Relative paths of all images, with their part's folder where there are two."""
+    """Relative paths of all images, those of two parts below train/ and test/."""
     if len(folders) == 1:
         return tuple(folders[0].files)
-    return tuple(f"{f.path.name}/{name}" for f in folders for name in f.files)
+    parts = zip(("train", "test"), folders, strict=True)
+    return tuple(f"{part}/{name}" for part, f in parts for name in f.files)

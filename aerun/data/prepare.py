@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -17,7 +17,8 @@ from aerun.data.scaling import (
     mean_and_deviation,
     value_range,
 )
-from aerun.data.splits import Arrays, Source, Spec, Split, non_finite
+from aerun.data.sources import check_source, some
+from aerun.data.splits import Arrays, Source, Spec, Split
 from aerun.errors import DataError
 from aerun.options import Count, Natural, Positive, Range
 
@@ -37,8 +38,9 @@ class DatasetOptions:
     """Draws the split; does not move with ``seed``."""
     limit: Count | None
     """At most so many training examples."""
-    exclude_classes: list[Natural]
-    """Labels whose examples are left out everywhere."""
+    exclude_classes: list[int | str]
+    """Labels whose examples are left out everywhere: names of classes, as in the data,
+    or numbers where the classes have no names."""
     scale: Scale
     """unit: the possible or found range to [0, 1]; standard: the training part to mean
     0 and variance 1; zca: that, then whitened; none: as stored. Columns of vectors each
@@ -82,13 +84,10 @@ def prepare(source: Source, options: DatasetOptions) -> Data:
         Three parts and their spec.
 
     Raises:
-        DataError: A part would be empty, a class is unknown, values are not finite.
+        DataError: A part would be empty, a class is unknown, the source is no good one
+            (see ``check_source``).
     """
-    for name, arrays in (("training", source.train), ("test", source.test)):
-        if arrays is not None and isinstance(arrays[0], np.ndarray):
-            problem = non_finite(arrays[0])
-            if problem:
-                raise DataError(f"the {name} examples have {problem}")
+    _check_enough(check_source(source))
     parts = _split(source, options)
     spec = _spec(source, parts, options)
     splits = {
@@ -172,12 +171,12 @@ def _split(source: Source, options: DatasetOptions) -> dict[str, _Part]:
         whence["test"] = source.train
     else:
         test, whence["test"] = np.arange(len(source.test[0])), source.test
-    number = _number(options.validation, len(train), "dataset.validation")
+    number = _held_for_validation(source, options, len(train))
     index = {"train": train[number:], "validation": train[:number], "test": test}
     if options.exclude_classes:
-        _check_excluded(source, options.exclude_classes)
+        excluded = _excluded(source, options.exclude_classes)
         index = {
-            name: _exclude(whence[name], chosen, options.exclude_classes)
+            name: _exclude(whence[name], chosen, excluded)
             for name, chosen in index.items()
         }
     if options.limit is not None:
@@ -198,8 +197,7 @@ def _part(arrays: Arrays, index: np.ndarray) -> _Part:
 
 def _number(held: float, total: int, key: str) -> int:
     """A share below 1 or a number of examples, as a number of examples."""
-    number = round(held * total) if held < 1 else int(held)
-    number = max(number, 1) if held > 0 else 0  # of few examples at least one
+    number = _rounded(held, total)
     if number >= total:
         raise DataError(
             f"{number} of {total} examples would be held out and none left to train "
@@ -207,6 +205,39 @@ def _number(held: float, total: int, key: str) -> int:
             key=key,
         )
     return number
+
+
+def _rounded(held: float, total: int) -> int:
+    number = round(held * total) if held < 1 else int(held)
+    return max(number, 1) if held > 0 else 0  # of few examples at least one
+
+
+def _held_for_validation(source: Source, options: DatasetOptions, rest: int) -> int:
+    """How many of the examples that are not for testing are held out."""
+    number, tested = _rounded(options.validation, rest), len(source.train[0]) - rest
+    if number < rest or not tested:
+        return _number(options.validation, rest, "dataset.validation")
+    raise DataError(
+        f"dataset.test holds out {tested} of {tested + rest} examples and "
+        f"dataset.validation {number} of the other {rest}, so that none is left to "
+        "train on; give shares below 1 or smaller numbers",
+        key="dataset.test" if tested > number else "dataset.validation",
+    )
+
+
+def _check_enough(source: Source) -> None:
+    """Refuse fewer examples than there are parts."""
+    number, least = len(source.train[0]), 3 if source.test is None else 2
+    if number < least:
+        parts = "training and validation"
+        if source.test is None:
+            parts = "training, validation and test"
+        raise DataError(
+            f"{source.path or 'the data set'} holds {number} "
+            f"example{'s' * (number > 1)}, which is too few: {parts} need one each, so "
+            f"{least} are the least, and hundreds to learn anything",
+            key="dataset" if source.path is None else "dataset.path",
+        )
 
 
 def _empty(part: str, total: int, options: DatasetOptions) -> DataError:
@@ -222,16 +253,28 @@ def _empty(part: str, total: int, options: DatasetOptions) -> DataError:
     )
 
 
-def _check_excluded(source: Source, excluded: list[int]) -> None:
+def _excluded(source: Source, wanted: list[int | str]) -> list[int]:
+    """Numbers of the classes that were typed, by name where they have names."""
     key = "dataset.exclude_classes"
     labels = [part[1] for part in (source.train, source.test) if part is not None]
     if any(part is None for part in labels):
         raise DataError("there are no labels to exclude by; leave it out", key=key)
-    known = np.unique(np.concatenate([part for part in labels if part is not None]))
-    if unknown := sorted(set(excluded) - set(known.tolist())):
-        raise DataError(
-            f"no label {unknown[0]}; the labels are {known[0]} to {known[-1]}", key=key
-        )
+    number: dict[str, Any]
+    if source.classes is not None:
+        number = {name: i for i, name in enumerate(source.classes)}
+        if not any(name.isdigit() for name in number):  # then a number is a place
+            number |= {str(i): i for i in range(len(source.classes))}
+    else:
+        known = np.unique(np.concatenate([part for part in labels if part is not None]))
+        number = {str(label): label for label in known.tolist()}
+    for name in map(str, wanted):
+        if name not in number:
+            raise DataError(
+                f"there is no class '{name}'; the classes are "
+                f"{some(list(number), name, shown=12)}",
+                key=key,
+            )
+    return [number[str(name)] for name in wanted]
 
 
 def _exclude(arrays: Arrays, index: np.ndarray, excluded: list[int]) -> np.ndarray:

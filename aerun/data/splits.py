@@ -37,6 +37,8 @@ class Source:
     """Sentences about the data that the user should read before training."""
     names: tuple[str, ...] | None = None
     """Of the examples, those to train on first, where they have any."""
+    path: str | None = None
+    """The user's file or folder of the examples to train on, for messages."""
     write: Callable[[Path, Iterable[np.ndarray]], None] | None = None
     """Writes blocks of examples [n, *shape], in the order of ``names`` and in the units
     of the data, into a folder, in the form in which the source was given; None: as one

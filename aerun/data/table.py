@@ -1,7 +1,7 @@
 """Tables of the user's own: .csv files of numeric columns."""
 
 import csv
-import difflib
+import math
 import os
 import re
 from array import array
@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from aerun.data.sources import some
 from aerun.data.splits import Arrays, Source
 from aerun.data.writing import table_like
 from aerun.errors import DataError
@@ -22,7 +23,6 @@ from aerun.errors import DataError
 _DELIMITERS = ("\t", ";", "|", ",")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 _MISSING = {"", "na", "n/a", "null", "none", "?", "-"}  # written for "no value"
-_SHOWN = 6  # names of columns that a message lists
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,9 +43,9 @@ def table(
     *,
     path: str,
     test_path: str | None,
-    label: str | None,
-    columns: list[str] | None,
-    exclude_columns: list[str],
+    label: str | int | None,
+    columns: list[str | int] | None,
+    exclude_columns: list[str | int],
     feature_names: Sequence[str] | None = None,
 ) -> Source:
     """Vectors from the numeric columns of a .csv file.
@@ -57,7 +57,7 @@ def table(
         test_path: Of a file of test rows with the same columns; None: a share is held
             out.
         label: Column of labels, numbers or texts; not among the examples.
-        columns: Of the examples; None: all but the label.
+        columns: Of the examples, by name or number; None: all but the label.
         exclude_columns: To leave out.
         feature_names: The columns that a trained model takes, if it is to be given
             these rows; instead of ``columns`` and ``exclude_columns``.
@@ -72,10 +72,14 @@ def table(
     tables = [train]
     if test_path is not None:
         tables.append(_open(test_path, "dataset.test_path"))
+    # Of columns without names the numbers are the names.
+    labelled = None if label is None else str(label)
+    wanted = None if columns is None else [str(name) for name in columns]
+    excluded = [str(name) for name in exclude_columns]
     if feature_names is not None:
-        columns, exclude_columns = list(feature_names), []
-    names = _chosen(train, label, columns, exclude_columns)
-    values, texts = zip(*(_read(part, names, label) for part in tables), strict=True)
+        wanted, excluded = list(feature_names), []
+    names = _chosen(train, labelled, wanted, excluded)
+    values, texts = zip(*(_read(part, names, labelled) for part in tables), strict=True)
     known, labels = (None, [None] * len(tables)) if label is None else _numbered(texts)
     parts: list[Arrays] = list(zip(values, labels, strict=True))
     return Source(
@@ -83,7 +87,22 @@ def table(
         test=parts[1] if len(parts) > 1 else None,
         classes=known,
         feature_names=tuple(names),
+        notes=tuple(_note(*part) for part in zip(tables, values, strict=True)),
         write=table_like(names),
+        path=str(train.path),
+    )
+
+
+table.settled = ("columns", "exclude_columns")  # type: ignore[attr-defined]
+
+
+def _note(found: _Table, values: np.ndarray) -> str:
+    """How a file was read; a first line can be meant otherwise."""
+    rows, columns = len(values), len(found.names)
+    return (
+        f"{found.path}: {rows:,} row{'s' * (rows != 1)}, {columns:,} "
+        f"column{'s' * (columns != 1)}; the first line "
+        f"{'holds names' if found.titled else 'is a row'}."
     )
 
 
@@ -187,7 +206,7 @@ def _chosen(
             if name not in found.names:
                 raise DataError(
                     f"{found.path} has no column '{name}'; it has "
-                    f"{_some(found.names, name)}",
+                    f"{some(found.names, name)}",
                     key=key,
                 )
     names = found.names if columns is None else columns
@@ -195,7 +214,7 @@ def _chosen(
     if not names:
         raise DataError(
             f"no column of {found.path} is left to learn from; it has "
-            f"{_some(found.names)}: name some in dataset.columns, or exclude fewer",
+            f"{some(found.names)}: name some in dataset.columns, or exclude fewer",
             key="dataset.columns" if columns is not None else "dataset.exclude_columns",
         )
     return names
@@ -209,7 +228,7 @@ def _read(
     if missing := [name for name in wanted if name not in found.names]:
         raise DataError(
             f"{found.path} has no column '{missing[0]}', which the training file has; "
-            f"it has {_some(found.names, missing[0])}",
+            f"it has {some(found.names, missing[0])}",
             key=found.key,
         )
     places = [found.names.index(name) for name in names]
@@ -239,19 +258,27 @@ def _read(
                     key=found.key,
                 )
             texts.append(text)
-    return np.frombuffer(values, dtype=np.float64).reshape(-1, len(names)), texts
+    x = np.frombuffer(values, dtype=np.float64).reshape(-1, len(names))
+    finite = np.isfinite(x).all(axis=1)
+    if not finite.all():  # looked up again, so that a good file is read without a count
+        first = int(np.argmin(finite))
+        rows = _rows(found.path, found.key, found.delimiter)
+        line, row = next(islice(rows, first + int(found.titled), None))
+        raise _bad_cell(found, names, pick(row), line)
+    return x, texts
 
 
 def _bad_cell(
     found: _Table, names: Sequence[str], cells: Sequence[str], line: int
 ) -> DataError:
-    """The first cell of a row that is no number, and what to do about it."""
-    name, cell = next(
-        (name, cell.strip())
+    """The first cell of a row that is no finite number, and what to do about it."""
+    name, cell, number = next(
+        (name, cell.strip(), _number(cell))
         for name, cell in zip(names, cells, strict=True)
-        if _number(cell) is None
+        if not math.isfinite(_number(cell) or 0) or _number(cell) is None
     )
-    what = f"'{cell}' is no number" if cell else "the cell is empty"
+    what = f"'{cell}' is no number" if number is None else f"'{cell}' is not finite"
+    what = what if cell else "the cell is empty"
     if _DECIMAL_COMMA.fullmatch(cell):
         what += " (decimals are written with a point)"
     quoted = name.replace("'", "\\'")
@@ -284,11 +311,3 @@ def _number(cell: str) -> float | None:
         return None if "_" in cell else float(cell)
     except ValueError:
         return None
-
-
-def _some(names: Sequence[str], typed: str = "") -> str:
-    """Some names, first those that may have been meant."""
-    near = difflib.get_close_matches(typed, names)
-    names = [*near, *(name for name in names if name not in near)]
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more

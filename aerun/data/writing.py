@@ -12,18 +12,13 @@ Writer = Callable[[Path, Iterable[np.ndarray]], None]
 
 
 def images_like(names: Sequence[str], sizes: Sequence[tuple[int, int]]) -> Writer:
-    """Writes PNG files of the names and sizes of the image files that were read.
+    """Writes PNG files of the names and sizes of those that were read, in images/.
 
     Args:
         names: Relative paths, with their endings.
         sizes: Height and width of each.
     """
-    stems = [str(Path(name).with_suffix("")) for name in names]
-    twice = {stem for stem, count in Counter(stems).items() if count > 1}
-    places = [
-        f"{name if stem in twice else stem}.png"
-        for name, stem in zip(names, stems, strict=True)
-    ]
+    places = places_for(names)
 
     def write(folder: Path, examples: Iterable[np.ndarray]) -> None:
         todo = zip(places, sizes, strict=True)
@@ -37,11 +32,39 @@ def images_like(names: Sequence[str], sizes: Sequence[tuple[int, int]]) -> Write
                 )
                 if image.size != (width, height):
                     image = image.resize((width, height), Image.Resampling.LANCZOS)
-                path = folder / place
+                path = folder / "images" / place
                 path.parent.mkdir(parents=True, exist_ok=True)
                 image.save(path)
 
     return write
+
+
+def places_for(names: Sequence[str]) -> list[str]:
+    """A .png file of its own for each of some names, beside the folders among them.
+
+    It has the name without its ending; with it where others would have the same, or a
+    folder has; and a number where even that is taken.
+    """
+    folders = {str(above) for name in names for above in Path(name).parents}
+    whole = [f"{name}.png" for name in names]
+    wanted = [str(Path(name).with_suffix(".png")) for name in names]
+    for _ in range(2):  # a whole name may be what another has without its ending
+        count = Counter([*wanted, *folders])
+        wanted = [
+            full if count[place] > 1 else place
+            for place, full in zip(wanted, whole, strict=True)
+        ]
+    places: list[str] = []
+    taken = set(folders)
+    for place in wanted:
+        free, number = place, 1
+        while free in taken:
+            number += 1
+            free = f"{place.removesuffix('.png')}_{number}.png"
+        places.append(free)
+        taken.add(free)
+    assert len(set(places)) == len(names), "no image may replace another"
+    return places
 
 
 def table_like(columns: Sequence[str]) -> Writer:

@@ -7,6 +7,9 @@ import numpy as np
 
 from aerun.evaluation.units import LevelUnits, PosteriorUnits
 
+FEW = 10
+"""Test examples below which nothing is said of what varies over them."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Evidence:
@@ -23,12 +26,24 @@ class Evidence:
     levels: list[LevelUnits]
     posterior: PosteriorUnits | None
     num_train: int
+    num_test: int
     averaged: bool
     """Whether the loss averages over elements (``loss.reduction=mean``)."""
 
 
 def health(evidence: Evidence) -> list[str]:
     """Sentences about what is wrong; empty when nothing is."""
+    if evidence.num_test < FEW:
+        few = (
+            "is 1 test example"
+            if evidence.num_test == 1
+            else (f"are {evidence.num_test} test examples")
+        )
+        return [
+            f"There {few}: too few to tell how outputs and units vary. Set aside more "
+            "with dataset.test.",
+            *_memorised(evidence),
+        ]
     return [
         *_collapse(evidence),
         *_reconstructions(evidence),

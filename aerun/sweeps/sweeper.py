@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
@@ -76,17 +77,36 @@ class Sweeper(HydraSweeper):
         """Refuse the whole sweep if one job has a mistake, also in its data."""
         from aerun.config.approve import approve
 
-        mistakes: list[Mistake] = []
+        found: dict[Mistake, list[str]] = {}
         for job in jobs:
             config = self.hydra_context.config_loader.load_sweep_config(
                 self.config, list(job)
             )
             try:
+                _only_new(config)
                 approve(config, output="hydra.sweep.dir")
             except BadRequest as error:
-                mistakes += error.mistakes
-        if mistakes:
-            raise BadRequest(mistakes)
+                for mistake in error.mistakes:
+                    found.setdefault(mistake, []).append(" ".join(job))
+        if found:
+            raise BadRequest(
+                mistake if len(names) == len(jobs) else _located(mistake, names)
+                for mistake, names in found.items()
+            )
+
+
+def _only_new(config: DictConfig) -> None:
+    """A sweep makes new runs; a task that does not is for a command of its own."""
+    if config.task.get("works_in") in ("run", "part", "nothing"):
+        name = config.hydra.runtime.choices.task
+        problem = "makes no new run, so it cannot be a job of a sweep; leave out -m."
+        raise BadRequest([Mistake(typed=f"task={name}", problem=problem)])
+
+
+def _located(mistake: Mistake, jobs: Sequence[str]) -> Mistake:
+    """A mistake of some jobs says of which."""
+    others = f" and {len(jobs) - 1} more" if len(jobs) > 1 else ""
+    return replace(mistake, problem=f"in the job {jobs[0]}{others}: {mistake.problem}")
 
 
 def _raise_failures(returns: Sequence[JobReturn], jobs: Sequence[Any]) -> None:

@@ -1,24 +1,28 @@
 """task=inspect: what a request would build, what it needs, how long it would take."""
 
 import math
+import os
 import resource
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
-from aerun.build import Built, build, load_data, resolve
+from aerun.build import Built, build, load_data, placed, resolve, sketch
 from aerun.data import Data
+from aerun.shapes import shapes_only
 from aerun.tasks.train import scaling_in_words, threads
 from aerun.training.events import StepEnded
 
 _SECONDS = 2.0  # of measured steps at most
 _STEPS = 20  # measured at most
 _WARM_UP = 2  # steps before measuring
+_MEASURED = 1e9  # bytes of weights with which steps are still measured
 _WIDTH = 44  # of a value in a table
 
 
@@ -29,34 +33,43 @@ class Origins(Protocol):
     values: dict[str, str]
 
 
-def inspect(config: Mapping[str, Any], origins: Origins) -> str:
+def inspect(config: Mapping[str, Any], origins: Origins) -> Iterator[str]:
     """Tell what was chosen, by whom, and what it comes to; train nothing.
 
     Args:
         config: Plain, checked; automatic choices may still be open.
         origins: Where each choice and value came from.
 
-    Returns:
-        What is to be printed.
+    Yields:
+        Sections to be printed, each as soon as it is known; what is measured last.
     """
     data = load_data(config)
     made = resolve(config, data.spec)
     with threads(made["trainer"]["threads"]):
-        built = build(made, data)
-        sections = {
-            "Choices": _choices(origins),
-            "Set by you, an experiment or a model": _values(config, origins),
-            "Chosen automatically": _automatic(config, made),
-            "Data": _data(made, data),
-            "Layers (of a batch of 2)": _layers(built),
-            "Noise drawn per batch": _noise(built, made),
-            "Estimate": _estimate(built, made),
-        }
-    return "\n\n".join(
-        "\n".join([title, *(f"  {line}" for line in lines)])
-        for title, lines in sections.items()
-        if lines
-    )
+        yield from _section("Choices", _choices(origins))
+        values = _values(config, origins)
+        yield from _section("Set by you, an experiment or a model", values)
+        yield from _section("Chosen automatically", _automatic(config, made))
+        yield from _section("Data", _data(made, data))
+        drawn, layers, noise = _drawn(made, data)
+        yield from _section("Layers (of a batch of 2)", layers)
+        yield from _section("Noise drawn per batch", noise)
+        yield from _section("Memory", _memory(drawn))
+        yield from _section("Time", _time(drawn, made, data))
+
+
+def _section(title: str, lines: Sequence[str]) -> Iterator[str]:
+    if lines:
+        yield "\n".join([title, *(f"  {line}" for line in lines)])
+
+
+def _drawn(made: Mapping[str, Any], data: Data) -> tuple[Built, list[str], list[str]]:
+    """The run, its layers and its noise; for shapes alone, where the parts allow it."""
+    with suppress(Exception), shapes_only():  # a user's own class may need values
+        drawn = sketch(made, data)
+        return drawn, _layers(drawn), _noise(drawn, made)
+    drawn = build(made, data)
+    return drawn, _layers(drawn), _noise(drawn, made)
 
 
 # -- the request -----------------------------------------------------------------------
@@ -83,7 +96,7 @@ def _values(config: Mapping[str, Any], origins: Origins) -> list[str]:
 
 
 def _automatic(config: Mapping[str, Any], made: Mapping[str, Any]) -> list[str]:
-    before = dict(_flat(config))
+    before = dict(_flat(placed(config)))
     rows = [
         (key, str(value), f"was {before[key]}")
         for key, value in _flat(made)
@@ -163,7 +176,7 @@ def _rows(model: nn.Module, x: Tensor) -> list[_Row]:
 def _layers(built: Built) -> list[str]:
     """The layers as a table, with sums that count each parameter once."""
     objective = built.objective
-    x = built.data.train.gather(slice(2))
+    x = _batch(built, 2)
     rows = _rows(objective.model, x)
     table = [("input", "", _shape(x), "")]
     table += [(row.name, row.kind, row.shape, _count(row)) for row in rows]
@@ -202,49 +215,78 @@ def _count(row: _Row) -> str:
 
 
 def _noise(built: Built, made: Mapping[str, Any]) -> list[str]:
-    step = built.training.steps[0]
-    size = min(made["trainer"]["batch_size"], len(built.data.train))
-    x = built.data.train.gather(slice(size))
-    position = built.training
-    knobs = position.knobs.tensors(
-        0, position.total_steps, device=position.device, dtype=position.dtype
+    training = built.training
+    x = _batch(built, made["trainer"]["batch_size"])
+    knobs = training.knobs.tensors(
+        0, training.total_steps, device=x.device, dtype=x.dtype
     )
-    requests = step.requests(x, knobs)
+    requests = training.steps[0].requests(x, knobs)
     return [f"{kind} {'x'.join(map(str, shape))}" for kind, shape in requests] or [
         "none"
     ]
 
 
+def _batch(built: Built, size: int) -> Tensor:
+    """Training examples; of a sketch their shape alone."""
+    size = min(size, len(built.data.train))
+    first = next(built.objective.parameters(), None)
+    if first is None or not first.is_meta:
+        return built.data.train.gather(slice(size))
+    return first.new_empty(size, *built.data.spec.shape)
+
+
 # -- time and memory -------------------------------------------------------------------
 
 
-def _estimate(built: Built, made: Mapping[str, Any]) -> list[str]:
-    """From a few steps, which change nothing but this process's own weights."""
+def _held(built: Built) -> tuple[int, int]:
+    """Bytes of the weights, and of what the optimizer and an average keep of them."""
     training = built.training
-    parameters = sum(p.numel() * p.element_size() for p in built.objective.parameters())
-    state = sum(
-        entry.numel() * entry.element_size()
+    kept = [
+        entry
         for step in training.steps
         for entries in step.state.values()
         for entry in entries
-    )
-    seconds = _seconds_per_step(built)
-    steps, total = training.steps_per_epoch, training.total_steps
-    lines = [
-        f"weights {_bytes(parameters)}, their gradients as much, "
-        f"optimizer {_bytes(state)}",
-        f"highest memory of this process so far {_bytes(_peak(training.device))}",
     ]
-    if seconds is None:
-        return lines
-    epochs = training.phase.epochs
+    weights = list(built.objective.parameters())
+    return _size(weights), _size([*kept, *(training.averages or [])])
+
+
+def _size(tensors: Iterable[Tensor]) -> int:
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+
+
+def _memory(built: Built) -> list[str]:
+    weights, kept = _held(built)
     return [
-        *lines,
-        f"{seconds * 1000:.3g} ms per step of {made['trainer']['batch_size']} "
-        f"examples, measured on {made['device']}",
+        f"weights {_bytes(weights)}, their gradients as much, optimizer {_bytes(kept)}"
+    ]
+
+
+def _time(drawn: Built, made: Mapping[str, Any], data: Data) -> list[str]:
+    """From a few steps, which change nothing but this process's own weights."""
+    weights, kept = _held(drawn)
+    needed, free = 2 * weights + kept, _free(torch.device(made["device"]))
+    if weights > _MEASURED or needed > free / 2:
+        there = "" if free == math.inf else f", of {_bytes(free)} that are free"
+        return [
+            f"not measured: a step would hold {_bytes(needed)} of memory and more"
+            f"{there}"
+        ]
+    built = build(made, data)
+    seconds = _seconds_per_step(built)
+    training = built.training
+    peak = f"highest memory of this process {_bytes(_peak(training.device))}"
+    if seconds is None:
+        return [peak]
+    steps, total = training.steps_per_epoch, training.total_steps
+    examples = min(made["trainer"]["batch_size"], len(data.train))
+    return [
+        f"{seconds * 1000:.3g} ms per step of {examples} examples, measured on "
+        f"{made['device']}",
         f"{_duration(seconds * steps)} per epoch of {steps:,} steps, "
-        f"{_duration(seconds * total)} for all {total:,} steps of {epochs:,} epochs, "
-        "validation and pictures apart",
+        f"{_duration(seconds * total)} for all {total:,} steps of "
+        f"{training.phase.epochs:,} epochs, validation and pictures apart",
+        peak,
     ]
 
 
@@ -253,17 +295,32 @@ def _seconds_per_step(built: Built) -> float | None:
     times: list[float] = []
     began = last = time.perf_counter()
     for event in built.training:
-        if not isinstance(event, StepEnded):
-            continue
-        if built.training.device.type != "cpu":
-            built.training.flush()  # waits for the device
-        now = time.perf_counter()
-        times.append(now - last)
-        last = now
-        if len(times) >= _STEPS + _WARM_UP or now - began > _SECONDS:
+        if isinstance(event, StepEnded):
+            if built.training.device.type != "cpu":
+                built.training.flush()  # waits for the device
+            times.append(time.perf_counter() - last)
+        # From the last event of any kind: what lies between epochs is no step.
+        last = time.perf_counter()
+        if len(times) >= _STEPS + _WARM_UP or last - began > _SECONDS:
             break
     measured = sorted(times[_WARM_UP:] or times)
     return measured[len(measured) // 2] if measured else None
+
+
+def _free(device: torch.device) -> float:
+    """Bytes of memory that nobody uses; infinity where nobody tells."""
+    if device.type == "cuda":
+        return float(torch.cuda.mem_get_info(device)[0])
+    try:
+        with open("/proc/meminfo", encoding="ascii") as file:  # counts caches as free
+            told = dict(line.split(":") for line in file)
+        return float(told["MemAvailable"].split()[0]) * 1024
+    except (OSError, KeyError, ValueError):
+        pass
+    try:
+        return float(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    except (OSError, ValueError):
+        return math.inf
 
 
 def _peak(device: torch.device) -> int:

@@ -29,7 +29,8 @@ def reconstruct(config: Mapping[str, Any], directory: Path) -> Path:
         directory: The run's.
 
     Returns:
-        The folder with the reconstructions, ``errors.csv`` and a picture.
+        The folder with the reconstructions (those of images in ``images/``),
+        ``errors.csv`` and a picture.
 
     Raises:
         DataError: The data are unusable, or of another shape than the run's.

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from aerun.build import build, load_data, resolve
+from aerun.build import PLACES, build, load_data, resolve
 from aerun.errors import DataError
 from aerun.rundir import RunDirectory
 from aerun.tasks.interruption import stop_signals
@@ -35,8 +35,9 @@ def resume(config: Mapping[str, Any], directory: Path) -> dict[str, Any]:
     known = config.get("data", {}).get("fingerprint")
     if known is not None and known != data.spec.fingerprint:
         raise DataError(
-            f"the data changed since this run began (hash {data.spec.fingerprint}, "
-            f"then {known}); start a new run, with init_from={directory} if you like"
+            f"the data changed since this run began: the hash of {_named(config)} was "
+            f"{known} when the run began, now {data.spec.fingerprint}; start a new "
+            f"run, with init_from={directory} if you like"
         )
     begun = (directory / "config.yaml").is_file()
     before = run.read_yaml("config.yaml") if begun else config
@@ -57,6 +58,13 @@ def resume(config: Mapping[str, Any], directory: Path) -> dict[str, Any]:
             log.info("It was trained to its end; trainer.epochs=N trains on.")
         write_config(run, config, data.spec)
         return fit(config, recorder, wish)
+
+
+def _named(config: Mapping[str, Any]) -> str:
+    """The data of a run, as one would type them."""
+    node = config["dataset"]
+    typed = [f"dataset.{key}={node[key]}" for key in PLACES if node.get(key)]
+    return " ".join(typed) or f"its data ({node['_target_']})"
 
 
 def _moved_end(before: Mapping[str, Any], config: Mapping[str, Any]) -> bool:

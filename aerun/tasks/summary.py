@@ -69,6 +69,7 @@ def final_figures(
         levels=level_units(model, test),
         posterior=posterior,
         num_train=len(some),
+        num_test=len(test),
         averaged=objective.reduction == "mean",
     )
     return metrics, health(evidence), posterior

@@ -44,6 +44,7 @@ def train(config: Mapping[str, Any], directory: Path) -> dict[str, Any]:
         built = build(config, data, start=starting_weights(config))
         recorder = Recorder(config, built, run)
         _announce(config, built, directory)
+        _compare_scaling(config, data.spec)
         return fit(config, recorder, wish)
 
 
@@ -118,6 +119,29 @@ def starting_weights(config: Mapping[str, Any]) -> dict[str, Tensor] | None:
     """The best weights of the run that ``init_from`` names, or None."""
     source = config["init_from"]
     return None if source is None else RunDirectory(source).load_weights("best")
+
+
+def _compare_scaling(config: Mapping[str, Any], spec: Spec) -> None:
+    """Say where the weights to start from know the data in other units."""
+    if config["init_from"] is None:
+        return
+    record = RunDirectory(config["init_from"]).read_yaml("config.yaml")
+    before = record["data"]
+    said = []
+    if (before["shift"], before["scale"], record["dataset"]["scale"]) != (
+        spec.shift,
+        spec.scale,
+        config["dataset"]["scale"],
+    ):
+        said.append("scaling")
+    if (before["feature_names"] or []) != list(spec.feature_names or ()):
+        said.append("names of columns")
+    if said:
+        log.warning(
+            "The weights of %s were trained on data of other %s.",
+            config["init_from"],
+            " and ".join(said),
+        )
 
 
 @contextmanager

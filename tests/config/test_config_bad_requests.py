@@ -128,7 +128,7 @@ FEATURES = [
 SPLITS = [
     (["dataset.validation=100000"], ["dataset.validation=100000: ", "1438"]),
     (["dataset.test=0.999999"], ["dataset.test=0.999999: "]),
-    (["dataset.exclude_classes=[11]"], ["dataset.exclude_classes=[11]: ", "0 to 9"]),
+    (["dataset.exclude_classes=[11]"], ["dataset.exclude_classes=[11]: ", "0, 1, 2"]),
     (
         ["dataset.exclude_classes=[0,1,2,3,4,5,6,7,8,9]"],
         ["dataset.exclude_classes=[0,1,2,3,4,5,6,7,8,9]: "],

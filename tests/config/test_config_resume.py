@@ -34,6 +34,7 @@ def run(here: Path) -> Path:
         (["run=null"], ["run: is missing"]),
         (["run=nowhere"], ["run=nowhere: ", "no folder"]),
         (["run=last"], ["run=last: ", "outputs/latest"]),
+        (["run=gone"], ["run=gone: there is no folder gone"]),
         (["run=empty"], ["run=empty: ", "holds no run"]),
         (["run=run/config.yaml"], ["run=run/config.yaml: "]),
         (["run=5"], ["run=5: "]),
@@ -103,3 +104,43 @@ def test_every_continuable_key_is_a_key(here: Path) -> None:
     for key in CONTINUABLE:
         group, name = key.split(".")
         assert name in config[group]
+
+
+def test_a_newest_run_that_was_removed_is_named(here: Path, refused: Refused) -> None:
+    """The link says what is no longer there."""
+    (here / "outputs").mkdir()
+    (here / "outputs/latest").symlink_to("2020-01-01/10-00-00_vae_digits")
+    message = refused("task=resume", "run=last")
+    gone = "outputs/2020-01-01/10-00-00_vae_digits"
+    assert f"the newest run, {gone}, was removed; write run=DIR." in message
+
+
+@pytest.mark.parametrize("task", ["task='resume'", 'task="resume"'])
+def test_a_task_in_quotes_is_the_task(refused: Refused, task: str) -> None:
+    """Hydra's quotes change nothing of where a task works."""
+    assert "run=nowhere: there is no folder" in refused(task, "run=nowhere")
+
+
+@pytest.mark.parametrize("task", ["resume", "reconstruct"])
+def test_an_experiment_cannot_choose_a_task_on_a_run(
+    here: Path, refused: Refused, task: str
+) -> None:
+    """It says what to write instead."""
+    own = here / "own/experiment"
+    own.mkdir(parents=True)
+    text = "# @package _global_\ndefaults:\n  - override /task: " + task + "\n"
+    (own / "again.yaml").write_text(text)
+    message = refused("--config-dir", "own", "experiment=again")
+    assert f"task={task}: works on a run: write it on the command line" in message
+
+
+def test_where_a_task_works_is_settled_by_its_file(
+    here: Path, refused: Refused
+) -> None:
+    """It cannot be typed, and a file that lacks it is told what may stand there."""
+    typed = "task.works_in=nothing"
+    assert f"{typed}: is settled by the task's YAML file" in refused(typed)
+    (here / "own/task").mkdir(parents=True)
+    (here / "own/task/mine.yaml").write_text("_target_: aerun.tasks.train.train\n")
+    message = refused("--config-dir", "own", "task=mine")
+    assert "task.works_in: is missing from the config; it must be new, run" in message

@@ -29,6 +29,12 @@ Accepted = Callable[..., list[dict[str, Any]]]
         (["model=vae", "model/bottleneck=gaussian,plain"], ["a code with a distribut"]),
         (["model=vae", "dataset=digits,plane"], ["[0, 1]", "dataset.scale=unit"]),
         (["seed=0,1", "init_from=nowhere"], ["init_from=nowhere: "]),
+        (["task=inspect,train"], ["in the job task=inspect: makes no new run"]),
+        (
+            ["model=linear,simple", "model.code=2,0"],
+            ["in the job model=linear model.code=0 and 1 more: must be"],
+        ),
+        (["seed=0,1", "trainer.lr=0"], ["aerun: trainer.lr=0: must be"]),
     ],
     ids=lambda value: " ".join(value) if "=" in value[0] else "",
 )

@@ -88,6 +88,16 @@ def test_the_same_bytes_elsewhere_are_decoded_once(
     assert len(kept(cache)) == 1
 
 
+def test_another_decoder_decodes_anew(
+    cache: Path, mine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Versions of PIL may differ a little; the data are the same to a run."""
+    first = read(mine)
+    monkeypatch.setattr("PIL.__version__", "0.1")
+    assert read(mine).content == first.content
+    assert len(list(cache.glob("*.u8"))) == 2
+
+
 def test_another_request_is_another_file(cache: Path, mine: Path) -> None:
     """Size and channels are part of what is kept."""
     for options in ({}, {"size": 3}, {"size": [3, 4]}, {"colour": "rgb"}):

@@ -129,15 +129,31 @@ def test_hidden_files_and_others_are_no_examples(tmp_path: Path) -> None:
 
 
 def test_links_are_followed(tmp_path: Path) -> None:
-    """Linked folders are folders, also twice the same; a circle ends."""
+    """Linked folders are folders, each read once under its first name."""
     fill(tmp_path / "store", 2)
     for name in ("b", "a"):
         (tmp_path / "mine" / name).mkdir(parents=True)
         (tmp_path / "mine" / name / "link").symlink_to(tmp_path / "store")
     (tmp_path / "store" / "back").symlink_to(tmp_path / "mine")
-    names = read(tmp_path / "mine").names
-    assert names is not None
-    assert {"a/link/00.png", "a/link/01.png", "b/link/00.png"} < set(names)
+    (tmp_path / "mine" / "only.png").symlink_to(tmp_path / "store" / "00.png")
+    source = read(tmp_path / "mine")
+    assert source.names == ("a/link/00.png", "a/link/01.png", "only.png")
+    (said,) = (note for note in source.notes if "once" in note)
+    assert "the link a/link/back leads to the folder itself and" in said
+    assert said.endswith("left out, and 1 more.")
+
+
+def test_links_between_sibling_folders_double_nothing(tmp_path: Path) -> None:
+    """Each image is there once, whichever way the folders lead to each other."""
+    for name, other in (("ant", "bee"), ("bee", "ant")):
+        fill(tmp_path / name, 2)
+        (tmp_path / name / "other").symlink_to(tmp_path / other)
+    assert read(tmp_path).names == (
+        "ant/00.png",
+        "ant/01.png",
+        "ant/other/00.png",
+        "ant/other/01.png",
+    )
 
 
 # -- sizes and colours -----------------------------------------------------------------

@@ -284,3 +284,21 @@ def test_damage_of_any_kind_is_an_image_problem(tmp_path: Path) -> None:
             except ImageProblem:
                 refused += 1
     assert refused > 50
+
+
+def test_an_image_beyond_pils_limit_is_to_be_made_smaller(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No word of attacks: the user's own photo is large."""
+    fill(tmp_path, 3)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    message = refusal(tmp_path)
+    assert "00.png has more than 20 pixels, which are not decoded; make it" in message
+    assert "attack" not in message
+
+
+def test_names_that_are_no_utf8_are_read(tmp_path: Path) -> None:
+    """Also where the folder has such a name."""
+    folder = tmp_path / os.fsdecode(b"gr\xfcn")
+    fill(folder, 3)
+    assert len(read(folder).train[0]) == 3

@@ -138,6 +138,31 @@ def test_limit_counts_after_exclusion() -> None:
     assert len(prepared(exclude_classes=[3], limit=50).train) == 50
 
 
+@pytest.mark.parametrize(
+    ("classes", "excluded", "left"),
+    [
+        (("1", "2", "3"), [1, "3"], 1),  # typed as they stand in a table
+        (("cat", "dog", "eel"), ["cat", "eel"], 1),
+        (None, [0, 2], 1),
+    ],
+)
+def test_classes_are_excluded_by_their_names(
+    classes: tuple[str, ...] | None, excluded: list[int | str], left: int
+) -> None:
+    """What is typed is the label that the user knows, not its place in an order."""
+    labels = np.arange(NUM_EXAMPLES) % 3
+    of = source(train=(numbered(), labels), classes=classes)
+    kept = everything(parts(prepared(of, exclude_classes=excluded)))
+    assert {number % 3 for number in kept} == {left}
+
+
+def test_an_unknown_class_is_told_with_those_that_there_are() -> None:
+    """The message lists the names."""
+    of = source(train=(numbered(), np.arange(NUM_EXAMPLES) % 2), classes=("cat", "dog"))
+    with pytest.raises(DataError, match="class '1'; the classes are cat, dog"):
+        prepared(of, exclude_classes=[1])
+
+
 def test_a_class_that_one_part_lacks_can_be_excluded() -> None:
     """A rare class is known although chance left it out of a part."""
     labels = np.zeros(NUM_EXAMPLES, np.int64)
@@ -149,7 +174,12 @@ def test_a_class_that_one_part_lacks_can_be_excluded() -> None:
 @pytest.mark.parametrize(
     ("of", "changes", "key", "said"),
     [
-        (source(), {"exclude_classes": [11]}, "dataset.exclude_classes", "0 to 9"),
+        (
+            source(),
+            {"exclude_classes": [11]},
+            "dataset.exclude_classes",
+            "no class '11'; the classes are 0, 1, 2, 3, 4, 5, 6, 7, 8, 9",
+        ),
         (
             source(train=(numbered(), None)),
             {"exclude_classes": [1]},
@@ -157,10 +187,27 @@ def test_a_class_that_one_part_lacks_can_be_excluded() -> None:
             "no labels",
         ),
         (source(), {"exclude_classes": list(range(10))}, None, "empty"),
-        (source(), {"validation": 80}, "dataset.validation", "80 of 80"),
+        (
+            source(),
+            {"validation": 80},
+            "dataset.validation",
+            "20 of 100 .* 80 of the other 80",
+        ),
+        (source(), {"test": 99}, "dataset.test", "test holds .* dataset.validation 1"),
         (source(), {"test": 100}, "dataset.test", "100 of 100"),
         (source(), {"test": 0.999}, "dataset.test", "100 of 100"),
-        (source(train=(numbered(2), np.arange(2))), {}, None, "too few|none left"),
+        (
+            source(train=(numbered(2), np.arange(2))),
+            {},
+            None,
+            "data set holds 2 .* 3 are the least",
+        ),
+        (
+            source(train=(numbered(2), None), path="my.csv"),
+            {},
+            "dataset.path",
+            "my.csv holds 2 examples",
+        ),
     ],
 )
 def test_impossible_splits_are_refused(

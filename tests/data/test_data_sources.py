@@ -1,11 +1,25 @@
-"""The sources that need no network: digits and points near a plane."""
+"""Sources that need no network, and what is refused of those of one's own."""
+
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from sklearn.datasets import load_digits
 
-from aerun.data import digits, plane
+from aerun.data import DatasetOptions, Source, digits, plane, prepare
 from aerun.data.plane import axes, covariance
+from aerun.errors import DataError
+
+OPTIONS = DatasetOptions(
+    validation=0.1,
+    test=0.2,
+    split_seed=0,
+    limit=None,
+    exclude_classes=[],
+    scale="none",
+    zca_epsilon=0.1,
+)
 
 
 def test_digits_are_scikit_learns() -> None:
@@ -49,3 +63,41 @@ def test_points_move_only_with_their_seed() -> None:
     )
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
+
+
+# -- what a data set function of one's own may return ----------------------------------
+
+X, Y = np.random.default_rng(0).random((20, 4)), np.arange(20) % 2
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        ((X, None), "must return aerun.data.Source, not tuple"),
+        (None, "must return aerun.data.Source, not NoneType"),
+        (Source(train=X), "training part must be a pair .* not ndarray"),
+        (Source(train=(torch.zeros(20, 4), None)), "a NumPy array, not Tensor"),
+        (Source(train=(X.tolist(), None)), "a NumPy array, not list"),
+        (Source(train=(X[:, 0], None)), r"training examples have shape \[20\]"),
+        (Source(train=(np.zeros((20, 5, 5, 3)), None)), r"shape \[20, 5, 5, 3\]"),
+        (Source(train=(X[:, :0], None)), r"shape \[20, 0\]"),
+        (Source(train=(X.astype(">f4"), None)), "type >f4; make them uint8"),
+        (Source(train=(X.astype(str), None)), "type <U32; make them uint8"),
+        (Source(train=(X.astype(np.uint16), None)), "type uint16; make them uint8"),
+        (Source(train=(X, Y.astype(float))), "labels that are float64"),
+        (Source(train=(X, Y.tolist())), "labels that are list"),
+        (Source(train=(X, Y[:9])), r"are 20, their labels of shape \[9\]"),
+        (Source(train=(X, Y + 1), classes=("a", "b")), "from 1 to 2, but .* 2 classes"),
+        (Source(train=(X, Y - 1), classes=("a", "b")), "from -1 to 0, but"),
+        (Source(train=(X, None), test=(X[:, :3], None)), r"test .* shape \[3\]"),
+        (Source(train=(X, None), test=(X.astype(int), None)), "test .* type int64"),
+        (Source(train=(X, None), names=("a",) * 19), "names .* 19 for 20 examples"),
+        (Source(train=(X, None), feature_names=("a",)), "1 for 4 columns"),
+        (Source(train=(X, Y), classes=(0, 1)), "classes of the source must be texts"),
+        (Source(train=(X * 300, None), bounds=(0, 255)), "beyond the bounds 0 and 255"),
+    ],
+)  # fmt: skip
+def test_a_source_that_is_none_is_refused(made: Any, said: str) -> None:
+    """What a function of the user's own returned is told from what it should have."""
+    with pytest.raises(DataError, match=said):
+        prepare(made, OPTIONS)

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from aerun.config.types import problem_with
 from aerun.data import DatasetOptions, Source, prepare, table
 from aerun.errors import DataError
+from aerun.options import option_types
 
 HEAD, ROWS = "a,b,kind", ["1,2.5,cat", "-3e2,4,dog", "5,6,cat"]
 
@@ -167,10 +169,47 @@ def test_a_constant_column_works(path: Path) -> None:
 
 @pytest.mark.parametrize("cell", ["nan", "inf", "-Infinity"])
 def test_values_that_are_not_finite_are_refused(path: Path, cell: str) -> None:
-    """They are numbers to Python but nothing to learn from."""
-    path.write_text("a,b\n" + "1,2\n" * 8 + f"3,{cell}\n")
-    with pytest.raises(DataError, match=r"NaN or infinite, the first at \[8, 1\]"):
+    """They are numbers to Python but nothing to learn from; the cell is named."""
+    path.write_text("a,b\n" + "1,2\n" * 8 + f"\n3,{cell}\n5,nan\n")
+    message = refusal(path)
+    assert message.startswith(f"{path}, line 11, column 'b': '{cell}' is not finite; c")
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_too_few_rows_are_told_with_their_file(path: Path, number: int) -> None:
+    """Three parts need an example each."""
+    path.write_text("a,b\n" + "1,2\n" * number)
+    with pytest.raises(DataError, match="3 are the least") as caught:
         prepared(read(path))
+    assert caught.value.key == "dataset.path"
+    assert str(caught.value).startswith(f"{path} holds {number} example")
+
+
+def test_columns_without_names_are_chosen_by_number(path: Path) -> None:
+    """``dataset.label=3`` arrives as a number."""
+    path.write_text("1,2,x,4\n5,6,y,8\n")
+    source = read(path, label=3, columns=[1, 2, 4], exclude_columns=[2])
+    assert source.feature_names == ("1", "4")
+    assert source.classes == ("x", "y")
+    for name, value in {
+        "label": 3,
+        "columns": [1, "2"],
+        "exclude_columns": [1],
+    }.items():
+        assert problem_with(value, option_types(table)[name]) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a,b\n1,2\n3,4\n", "2 rows, 2 columns; the first line holds names."),
+        ("1\n3\n5\n", "3 rows, 1 column; the first line is a row."),
+    ],
+)
+def test_how_a_file_was_read_is_said(path: Path, text: str, said: str) -> None:
+    """So that a lost first example or name is seen."""
+    path.write_text(text)
+    assert read(path).notes == (f"{path}: {said}",)
 
 
 def test_a_large_table_is_read_soon(path: Path) -> None:

@@ -138,7 +138,8 @@ def test_a_linear_autoencoder_finds_the_known_plane_and_never_beats_pca():
 def _evidence(**changes):
     fine = Evidence(
         train_mse=0.02, test_mse=0.021, mean_mse=0.07, recon_variance=0.05,
-        data_variance=0.07, levels=[], posterior=None, num_train=1000, averaged=False,
+        data_variance=0.07, levels=[], posterior=None, num_train=1000, num_test=300,
+        averaged=False,
     )  # fmt: skip
     return dataclasses.replace(fine, **changes)
 
@@ -173,6 +174,15 @@ def test_what_is_wrong_is_said_in_plain_words(changes, sentence):
     assert health(_evidence()) == []
     (said,) = health(_evidence(**changes))
     assert sentence in said
+
+
+def test_few_test_examples_say_nothing_of_units():
+    """One sentence instead of many about what one or two examples cannot show."""
+    dead = [LevelUnits(level=2, num_units=10, num_dead=10, saturated=1.0)]
+    wrong = {"levels": dead, "data_variance": 0.0, "posterior": _posterior(0)}
+    (said,) = health(_evidence(**wrong, num_test=1))
+    assert said.startswith("There is 1 test example: too few")
+    assert len(health(_evidence(**wrong, num_test=10))) == 4
 
 
 def test_a_healthy_posterior_and_a_perfect_reconstruction_raise_no_alarm():
