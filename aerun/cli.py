@@ -2,8 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -198,6 +197,8 @@ def _resume(overrides: Sequence[str]) -> Path:
 
     config, directory = resume_request(overrides)
     told(config)
+    from aerun.recording import recorded
+
     with recorded(directory):
         resume(config, directory)
     return directory
@@ -245,47 +246,11 @@ def job(config: "DictConfig", level: int | None = None) -> float | None:
     set_up_console(level)
     directory = Path(HydraConfig.get().runtime.output_dir)
     request = plain(config)
+    from aerun.recording import recorded
+
     with recorded(directory):
         summary = locate(request["task"]["_target_"])(request, directory)
     return summary["metrics"].get("test/mse")
-
-
-@contextmanager
-def recorded(directory: Path) -> Iterator[None]:
-    """Within, the run is locked and the latest, and its log has every line."""
-    import logging
-    import signal
-
-    from aerun.errors import Interrupted
-    from aerun.logs import log_file
-    from aerun.rundir import RunDirectory, resume_command
-
-    log = logging.getLogger("aerun")
-    with RunDirectory(directory).lock(), log_file(directory / "aerun.log"):
-        point_latest_to(directory)
-        try:
-            yield
-        except KeyboardInterrupt:
-            text = f"Interrupted. Continue with: {resume_command(directory)}"
-            log.debug(text)
-            raise Interrupted(signal.SIGINT, text) from None
-        except Interrupted as stop:
-            log.debug("%s", stop)
-            raise
-        except Exception as error:
-            log.debug("%s", error, exc_info=True)
-            raise
-
-
-def point_latest_to(directory: Path) -> None:
-    """Make ``outputs/latest`` a link to a run, where runs are kept in ``outputs``."""
-    outputs = Path("outputs").absolute()
-    if outputs not in directory.absolute().parents:
-        return
-    beside = outputs / f".latest.{os.getpid()}"
-    beside.unlink(missing_ok=True)
-    beside.symlink_to(os.path.relpath(directory.absolute(), outputs))
-    os.replace(beside, outputs / "latest")
 
 
 def _sweep(composer: Any, overrides: Sequence[str]) -> Path | None:

@@ -9,7 +9,7 @@ from making import compose
 
 from aerun.cli import main
 from aerun.config.origins import Origins
-from aerun.tasks import inspect
+from aerun.tasks import estimate, inspect
 
 Sections = dict[str, list[str]]
 Inspect = Callable[..., Sections]
@@ -24,7 +24,7 @@ def by_title(text: str) -> Sections:
 @pytest.fixture
 def measured(alone: Path, monkeypatch: pytest.MonkeyPatch) -> Inspect:
     """Inspect what overrides ask for, wherever they came from."""
-    monkeypatch.setattr(inspect, "_STEPS", 1)
+    monkeypatch.setattr(estimate, "_STEPS", 1)
     nobody = Origins(choices={}, values={})
     return lambda *overrides: by_title(
         "\n\n".join(inspect.inspect(compose(*overrides), nobody))
@@ -36,7 +36,7 @@ def inspected(
     alone: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Inspect:
     """Ask for an inspection in an empty folder; its sections, by their titles."""
-    monkeypatch.setattr(inspect, "_STEPS", 1)
+    monkeypatch.setattr(estimate, "_STEPS", 1)
 
     def ask(*overrides: str) -> Sections:
         code = main(["task=inspect", "trainer.threads=1", *overrides])

@@ -19,7 +19,7 @@ from aerun import api
 from aerun.build import Built, build
 from aerun.cli import main
 from aerun.config.mistakes import BadRequest
-from aerun.tasks import inspect
+from aerun.tasks import estimate
 from aerun.training.events import Event
 from aerun.training.loop import Training
 
@@ -71,7 +71,7 @@ def test_the_layers_add_up_to_the_model(
         built.append(build(*arguments))
         return built[-1]
 
-    monkeypatch.setattr(inspect, "build", note)
+    monkeypatch.setattr(estimate, "build", note)
     asked = [f"model={model}", "trainer.batch_size=4", *data]
     *layers, total = rows(measured(*asked)[LAYERS])
     wanted = sum(p.numel() for p in built[0].objective.model.parameters())
@@ -158,7 +158,7 @@ def test_a_time_is_that_of_steps(
     measured: Inspect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What happens between epochs of one step each is not counted."""
-    monkeypatch.setattr(inspect, "_STEPS", 3)
+    monkeypatch.setattr(estimate, "_STEPS", 3)
 
     def slow(training: Training) -> Iterator[Event]:
         time.sleep(0.2)

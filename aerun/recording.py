@@ -1,0 +1,44 @@
+"""What surrounds a run: its lock, its log, and the link to the latest."""
+
+import logging
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from aerun.errors import Interrupted
+from aerun.logs import log_file
+from aerun.rundir import RunDirectory, resume_command
+
+log = logging.getLogger("aerun")
+
+
+@contextmanager
+def recorded(directory: Path) -> Iterator[None]:
+    """Within, the run is locked and the latest, and its log has every line."""
+    with RunDirectory(directory).lock(), log_file(directory / "aerun.log"):
+        point_latest_to(directory)
+        try:
+            yield
+        except KeyboardInterrupt:
+            text = f"Interrupted. Continue with: {resume_command(directory)}"
+            log.debug(text)
+            raise Interrupted(signal.SIGINT, text) from None
+        except Interrupted as stop:
+            log.debug("%s", stop)
+            raise
+        except Exception as error:
+            log.debug("%s", error, exc_info=True)
+            raise
+
+
+def point_latest_to(directory: Path) -> None:
+    """Make ``outputs/latest`` a link to a run, where runs are kept in ``outputs``."""
+    outputs = Path("outputs").absolute()
+    if outputs not in directory.absolute().parents:
+        return
+    beside = outputs / f".latest.{os.getpid()}"
+    beside.unlink(missing_ok=True)
+    beside.symlink_to(os.path.relpath(directory.absolute(), outputs))
+    os.replace(beside, outputs / "latest")
