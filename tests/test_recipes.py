@@ -300,6 +300,8 @@ def test_the_data_sets_lie_where_the_recipes_say():
 
     for source in (celeba, cifar10, fashion_mnist, kmnist, mnist, olivetti, svhn):
         name = source.__name__
-        (row,) = [r for r in PAGES["recipes"].splitlines() if f"`{name}`" in r]
+        (row,) = [
+            r for r in PAGES["recipes"].splitlines() if r.startswith(f"| `{name}`")
+        ]
         module = __import__(source.__module__, fromlist=["FILES"])
         assert module.FILES.folder in row

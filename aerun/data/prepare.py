@@ -271,7 +271,7 @@ def _excluded(source: Source, wanted: list[int | str]) -> list[int]:
         if name not in number:
             raise DataError(
                 f"there is no class '{name}'; the classes are "
-                f"{some(list(number), name, shown=12)}",
+                f"{some(list(source.classes or number), name, shown=12)}",
                 key=key,
             )
     return [number[str(name)] for name in wanted]

@@ -143,6 +143,7 @@ def test_limit_counts_after_exclusion() -> None:
     [
         (("1", "2", "3"), [1, "3"], 1),  # typed as they stand in a table
         (("cat", "dog", "eel"), ["cat", "eel"], 1),
+        (("cat", "dog", "eel"), [0, "eel"], 1),
         (None, [0, 2], 1),
     ],
 )
@@ -159,8 +160,10 @@ def test_classes_are_excluded_by_their_names(
 def test_an_unknown_class_is_told_with_those_that_there_are() -> None:
     """The message lists the names."""
     of = source(train=(numbered(), np.arange(NUM_EXAMPLES) % 2), classes=("cat", "dog"))
-    with pytest.raises(DataError, match="class '1'; the classes are cat, dog"):
-        prepared(of, exclude_classes=[1])
+    for unknown in (2, "eel"):
+        said = f"class '{unknown}'; the classes are cat, dog$"
+        with pytest.raises(DataError, match=said):
+            prepared(of, exclude_classes=[unknown])
 
 
 def test_a_class_that_one_part_lacks_can_be_excluded() -> None:
