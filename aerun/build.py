@@ -98,7 +98,7 @@ def build_objective(config: Config, shape: tuple[int, ...]) -> Objective:
     bfloat16 = config["trainer"]["precision"] == "bfloat16"
     with _seeded(config):
         model = make(config["model"], {"shape": shape})
-        return Objective(
+        objective = Objective(
             model=model,
             loss=make(config["loss"]),
             reduction=config["loss"]["reduction"],
@@ -108,6 +108,9 @@ def build_objective(config: Config, shape: tuple[int, ...]) -> Objective:
             corruption=None if corruption["_target_"] is None else make(corruption),
             autocast=torch.bfloat16 if bfloat16 else None,
         )
+    if hasattr(model, "resting"):
+        model.resting = build_knobs(config, objective).numbers(1, 1)
+    return objective
 
 
 def build_knobs(config: Config, objective: Objective) -> Knobs:
@@ -121,6 +124,12 @@ def build_knobs(config: Config, objective: Objective) -> Knobs:
                 Schedule(**value) if isinstance(value, Mapping) else float(value)
             )
 
+    for full in getattr(objective.model, "knobs", {}).values():
+        prefix, _, name = full.rpartition(".")
+        node = config
+        for key in prefix.split("."):
+            node = node[key]
+        add(prefix, node, [name])
     add("loss", config["loss"], list(objective.loss.knobs))
     for name, node in config["regularizer"].items():
         add(f"regularizer.{name}", node, ["weight", *objective.term_knobs(name)])

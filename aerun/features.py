@@ -33,6 +33,12 @@ UNIT_DATA = Feature(
     "choose dataset.scale=unit or model.output_activation=none",
     of_data=True,
 )
+UNIT_CODE = Feature(
+    "a code in (0, 1)", "choose model.code_activation=sigmoid, or model=sparse"
+)
+IMAGES = Feature(
+    "images", "choose a data set of images, or model/encoder=dense", of_data=True
+)
 
 Declared = frozenset[Feature] | Callable[[Mapping[str, Any]], frozenset[Feature]]
 

@@ -33,7 +33,7 @@ class Part(nn.Module):
 
     def forward(
         self, *inputs: Any, knobs: Mapping[str, Tensor], draws: Draws | None = None
-    ) -> Tensor:
+    ) -> Any:
         """Call the formula with its own knobs."""
         own: dict[str, Any] = {key: knobs[name] for key, name in self.knobs.items()}
         if self.wants_draws:
@@ -64,7 +64,8 @@ class Objective(nn.Module):
             loss: (out, model, *, knobs) -> [B, ...], one value per element.
             reduction: Whether an example's loss is summed or averaged over elements.
             regularizers: By name, (out, model, *, knobs) -> [B] or [].
-            corruption: (x, draws, *, knobs) -> x~, or None.
+            corruption: (x, draws, *, knobs) -> x~, or (x~, emphasis) with the weight of
+                each element's loss, [B, *shape]; or None.
             autocast: Type of the model's arithmetic in training, where it is not that
                 of the weights; losses and terms keep full precision.
         """
@@ -115,18 +116,27 @@ class Objective(nn.Module):
 
     def corrupt(
         self, x: Tensor, knobs: Mapping[str, Tensor], draws: Draws | DryDraws
-    ) -> Tensor:
-        """What the encoder sees of clean inputs x, [B, *shape]."""
-        if self.corruption is None:
-            return x
-        return self.corruption(x, draws, knobs=knobs)
+    ) -> tuple[Tensor, Tensor | None]:
+        """What the encoder sees of clean inputs x, and what each element's loss weighs.
 
-    def _pass(self, x: Tensor, draws: Draws | DryDraws) -> Outputs:
+        Returns:
+            x~, [B, *shape], and its emphasis, [B, *shape], or None for 1 everywhere.
+        """
+        if self.corruption is None:
+            return x, None
+        corrupted = self.corruption(x, draws, knobs=knobs)
+        return corrupted if isinstance(corrupted, tuple) else (corrupted, None)
+
+    def _pass(
+        self, x: Tensor, knobs: Mapping[str, Tensor], draws: Draws | DryDraws
+    ) -> Outputs:
+        # Only a model with knobs of its own is given them; most take (x, draws).
+        own = (knobs,) if getattr(self.model, "knobs", None) else ()
         if self.autocast is None or not self.training:
-            outputs: Outputs = self.model(x, draws)
+            outputs: Outputs = self.model(x, draws, *own)
             return outputs
         with torch.autocast(x.device.type, dtype=self.autocast):
-            outputs = self.model(x, draws)
+            outputs = self.model(x, draws, *own)
         return outputs.to(x.dtype)
 
     def terms(
@@ -142,9 +152,12 @@ class Objective(nn.Module):
         Returns:
             ``reconstruction`` [B] and each regularizer ([B] or []), and the pass.
         """
-        seen = self.corrupt(x, knobs, draws)
-        out = replace(self._pass(seen, draws), target=x)
-        errors = self.loss(out, self.model, knobs=knobs, draws=draws).flatten(1)
+        seen, emphasis = self.corrupt(x, knobs, draws)
+        out = replace(self._pass(seen, knobs, draws), target=x, seen=seen)
+        errors = self.loss(out, self.model, knobs=knobs, draws=draws)
+        if emphasis is not None:
+            errors = errors * emphasis
+        errors = errors.flatten(1)
         reduced = errors.sum(1) if self.reduction == "sum" else errors.mean(1)
         terms = {"reconstruction": reduced}
         for name, term in self.regularizers.items():
@@ -178,9 +191,8 @@ class Objective(nn.Module):
         """
         if update != "model":
             with torch.no_grad():
-                out = replace(
-                    self._pass(self.corrupt(x, knobs, draws), draws), target=x
-                )
+                seen, _ = self.corrupt(x, knobs, draws)
+                out = replace(self._pass(seen, knobs, draws), target=x, seen=seen)
             opponent_loss = self._opponent_losses[update]
             return {"loss": opponent_loss(out, self.model, knobs=knobs, draws=draws)}
         terms, _ = self.terms(x, knobs, draws)

@@ -6,9 +6,10 @@ these annotations before anything is built, so a range is written once, beside t
 that relies on it.
 """
 
+import functools
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, get_args, get_type_hints
 
@@ -93,7 +94,21 @@ def seconds(duration: str) -> float:
     raise ValueError(f"{duration!r} is no duration: write 30s, 5min or 1h")
 
 
+@dataclass(frozen=True, slots=True)
+class Odd:
+    """A number that 2 does not divide."""
+
+    def __contains__(self, value: int) -> bool:
+        """Whether ``value`` is odd and positive."""
+        return value > 0 and value % 2 == 1
+
+    def __str__(self) -> str:
+        """What is allowed, for messages."""
+        return "odd and positive"
+
+
 Count = Annotated[int, Range(1)]
+OddCount = Annotated[int, Odd()]
 Natural = Annotated[int, Range(0)]
 Seed = Annotated[int, Range(0, 2**32 - 1)]
 Positive = Annotated[float, Range(0, open_low=True)]
@@ -101,6 +116,8 @@ NonNegative = Annotated[float, Range(0)]
 Fraction = Annotated[float, Range(0, 1, open_low=True, open_high=True)]
 Momentum = Annotated[float, Range(0, 1, open_high=True)]
 NonNegativeKnob = Annotated[Knob, Range(0)]
+FractionKnob = Annotated[Knob, Range(0, 1, open_low=True, open_high=True)]
+ShareKnob = Annotated[Knob, Range(0, 1)]
 PositiveKnob = Annotated[Knob, Range(0, open_low=True)]
 Duration = Annotated[str, Parsed(seconds, "a duration such as 30s, 5min or 1h")]
 
@@ -139,6 +156,9 @@ def _text(bound: float) -> str:
 
 
 def _keywords(function: Any) -> dict[str, Any]:
+    bound: Mapping[str, Any] = {}
+    if isinstance(function, functools.partial):  # a formula with settled options
+        function, bound = function.func, function.keywords
     parameters = inspect.signature(function).parameters.values()
     try:
         hints = get_type_hints(function, include_extras=True)
@@ -148,5 +168,5 @@ def _keywords(function: Any) -> dict[str, Any]:
     return {
         p.name: hints.get(p.name, Any)
         for p in parameters
-        if p.kind is p.KEYWORD_ONLY and p.name != "draws"
+        if p.kind is p.KEYWORD_ONLY and p.name not in ("draws", *bound)
     }

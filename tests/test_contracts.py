@@ -102,14 +102,19 @@ def test_one_step_serves_one_job_and_many(model):
         .requires_grad_()
         for name in steps[0].update.parameters
     }
+    buffers = {
+        name: torch.stack([dict(j.objective.named_buffers())[name] for j in jobs])
+        for name, _ in built.objective.named_buffers()
+    }
     rows = [torch.stack(pair) for pair in zip(*noise, strict=True)]
 
-    def loss(parameters, drawn):
+    def loss(parameters, buffers, drawn):
         inputs = (x, knobs, Draws(drawn), "model")
-        return functional_call(built.objective, parameters, inputs)["loss"]
+        tensors = {**parameters, **buffers}
+        return functional_call(built.objective, tensors, inputs)["loss"]
 
     together = torch.autograd.grad(
-        vmap(loss)(stacked, rows).sum(), list(stacked.values())
+        vmap(loss)(stacked, buffers, rows).sum(), list(stacked.values())
     )
     for i, expected in enumerate(alone):
         for rowed, gradient in zip(together, expected, strict=True):
@@ -196,4 +201,4 @@ class _Normed(torch.nn.Module):
         self.norm = torch.nn.BatchNorm1d(size)
 
     def forward(self, x):
-        return self.norm(x)
+        return self.norm(x.flatten(1))

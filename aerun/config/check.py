@@ -107,8 +107,9 @@ def check_data(config: Mapping[str, Any], spec: Spec) -> list[Mistake]:
     return [
         Mistake(
             typed=key,
-            problem=f"needs {feature.what}; the data lie in "
-            f"[{spec.low:.4g}, {spec.high:.4g}]: {feature.remedy}.",
+            problem=f"needs {feature.what}; the data are "
+            f"{'x'.join(map(str, spec.shape))} in [{spec.low:.4g}, {spec.high:.4g}]: "
+            f"{feature.remedy}.",
         )
         for key, feature in _needed(config)
         if feature.of_data and feature not in spec.provides
@@ -241,6 +242,20 @@ def _check_features(config: Mapping[str, Any]) -> Iterator[Mistake]:
                 f"{feature.remedy}.",
             )
     yield from _check_link(config)
+    yield from _check_batch(config)
+
+
+def _check_batch(config: Mapping[str, Any]) -> Iterator[Mistake]:
+    """A statistic of a batch may need a batch of some size."""
+    given = config["trainer"]["batch_size"]
+    for key, node in _parts(config):
+        smallest = getattr(locate(node["_target_"]), "smallest_batch", None)
+        least = 1 if smallest is None else smallest(node)
+        if given < least:
+            yield Mistake(
+                typed=f"trainer.batch_size={given}",
+                problem=f"is too small for {key}; it needs at least {least}.",
+            )
 
 
 def _check_link(config: Mapping[str, Any]) -> Iterator[Mistake]:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from torch import Tensor
 
 from aerun.config.mistakes import did_you_mean, listed
-from aerun.options import Parsed, Range, is_knob, option_types
+from aerun.options import Odd, Parsed, Range, is_knob, option_types
 from aerun.schedules import Schedule
 
 _WORDS = {
@@ -65,7 +65,7 @@ def describe(annotation: Any) -> str:
         if any(isinstance(limit, Parsed) for limit in limits):
             return listed(str(limit) for limit in limits)
         base = float if is_knob(base) else base
-        ranges = [str(limit) for limit in limits if isinstance(limit, Range)]
+        ranges = [str(limit) for limit in limits if isinstance(limit, Range | Odd)]
         return ", ".join([describe(base), *ranges])
     if origin in (Union, types.UnionType):
         return listed(describe(part) for part in arguments if part is not Tensor)

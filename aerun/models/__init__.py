@@ -1,16 +1,21 @@
-"""Encoders, bottlenecks, decoders and the module that joins them."""
+"""Models: encoders and decoders made of levels, bottlenecks, what joins them."""
 
 from aerun.models.autoencoder import Autoencoder
-from aerun.models.bottlenecks import Gaussian, Plain
-from aerun.models.dense import DenseDecoder, DenseEncoder
+from aerun.models.bottlenecks import Gaussian, Lifetime, Plain, TopK
+from aerun.models.conv import ConvEncoder
+from aerun.models.dense import DenseEncoder
+from aerun.models.levels import Decoder
 from aerun.models.outputs import Outputs, Posterior
 
 __all__ = [
     "Autoencoder",
-    "DenseDecoder",
+    "ConvEncoder",
+    "Decoder",
     "DenseEncoder",
     "Gaussian",
+    "Lifetime",
     "Outputs",
     "Plain",
     "Posterior",
+    "TopK",
 ]

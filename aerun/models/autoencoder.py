@@ -1,14 +1,16 @@
 """The module that joins encoder, bottleneck and decoder."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor, nn
 
 from aerun.draws import Draws
-from aerun.features import RAW, UNIT_DATA, Feature, declares
+from aerun.features import RAW, UNIT_CODE, UNIT_DATA, Feature, declares
 from aerun.models.activations import Activation, activation_module
 from aerun.models.outputs import Outputs
+from aerun.options import knob_types
 
 
 def _needs(options: Mapping[str, Any]) -> frozenset[Feature]:
@@ -16,7 +18,12 @@ def _needs(options: Mapping[str, Any]) -> frozenset[Feature]:
     return frozenset({UNIT_DATA}) if sigmoid else frozenset()
 
 
-@declares(needs=_needs, provides=frozenset({RAW}))
+def _provides(options: Mapping[str, Any]) -> frozenset[Feature]:
+    sigmoid = options.get("code_activation") == "sigmoid"
+    return frozenset({RAW, UNIT_CODE}) if sigmoid else frozenset({RAW})
+
+
+@declares(needs=_needs, provides=_provides)
 class Autoencoder(nn.Module):
     """Any encoder, any bottleneck, any decoder."""
 
@@ -31,33 +38,46 @@ class Autoencoder(nn.Module):
         """Join the parts.
 
         Args:
-            encoder: [B, *shape] -> (features [B, F], code [B, D]), with ``levels``.
-            bottleneck: (features, code, draws) -> (latent [B, D], posterior or None).
-            decoder: [B, D] -> raw output [B, *shape], with ``levels``.
+            encoder: [B, *shape] -> (features [B, ...], code [B, ...]), with ``levels``.
+            bottleneck: (features, code, draws, *, knobs) -> (latent [B, ...], posterior
+                or None).
+            decoder: [B, ...] -> raw output [B, *shape], with ``levels``.
             output_activation: From raw output to reconstruction.
         """
         super().__init__()
         self.encoder: Any = encoder
         self.bottleneck: Any = bottleneck
-        self.decoder = decoder
+        self.decoder: Any = decoder
         self.output_activation = activation_module(output_activation)
+        self.knobs = {k: f"model.bottleneck.{k}" for k in knob_types(bottleneck)}
+        """Numbers of the bottleneck that may be schedules, with their full names."""
+        self.resting: dict[str, float] = {}
+        """Their values at the end of training, used where none are given."""
 
-    def forward(self, x: Tensor, draws: Draws | None = None) -> Outputs:
+    def forward(
+        self,
+        x: Tensor,
+        draws: Draws | None = None,
+        knobs: Mapping[str, Tensor] | None = None,
+    ) -> Outputs:
         """Encode and decode.
 
         Args:
             x: Inputs, possibly corrupted, [B, *shape], scaled units.
             draws: Source of noise; None takes the posterior mean.
+            knobs: All numeric knobs, [] each; None takes their final values.
 
         Returns:
             The pass; ``target`` is left to the objective.
         """
         features, code = self.encoder(x)
-        latent, posterior = self.bottleneck(features, code, draws)
+        given: Mapping[str, Any] = self.resting if knobs is None else knobs
+        own = {name: given[full] for name, full in self.knobs.items()}
+        latent, posterior = self.bottleneck(features, code, draws, **own)
         raw = self.decoder(latent)
         return Outputs(
-            code=code,
-            latent=latent,
+            code=code.flatten(1),
+            latent=latent.flatten(1),
             posterior=posterior,
             raw=raw,
             recon=self.output_activation(raw),
@@ -65,11 +85,12 @@ class Autoencoder(nn.Module):
 
     def encode(self, x: Tensor) -> Tensor:
         """Codes [B, D] of inputs [B, *shape]; the mean of a posterior."""
-        return self.encoder(x)[1]
+        return self.encoder(x)[1].flatten(1)
 
     def decode(self, latent: Tensor) -> Tensor:
         """Reconstructions [B, *shape] of codes [B, D]."""
-        return self.output_activation(self.decoder(latent))
+        raw = self.decoder(latent.unflatten(1, self.code_shape))
+        return self.output_activation(raw)
 
     @property
     def generative(self) -> bool:
@@ -77,9 +98,14 @@ class Autoencoder(nn.Module):
         return hasattr(self.bottleneck, "prior")
 
     @property
+    def code_shape(self) -> tuple[int, ...]:
+        """Of one code: [D], or [C, H, W] where it consists of maps."""
+        return tuple(self.encoder.levels[-1].output_shape)
+
+    @property
     def code_size(self) -> int:
         """D, the size of the code."""
-        return int(self.encoder.levels[-1].num_outputs)
+        return math.prod(self.code_shape)
 
     def sample(self, num_samples: int, draws: Draws) -> Tensor:
         """Decoded samples of the prior, [num_samples, *shape].

@@ -1,13 +1,17 @@
 """Bottlenecks: what happens to a code between encoder and decoder."""
 
 import copy
-from typing import Any
+import math
+from collections.abc import Mapping
+from typing import Annotated, Any
 
+import torch
 from torch import Tensor, nn
 
 from aerun.draws import Draws
 from aerun.features import POSTERIOR, declares
 from aerun.models.outputs import Posterior
+from aerun.options import Fraction, Knob, Momentum, Range
 
 
 class Plain(nn.Module):
@@ -16,7 +20,7 @@ class Plain(nn.Module):
     def forward(
         self, features: Tensor, code: Tensor, draws: Draws | None
     ) -> tuple[Tensor, None]:
-        """The code [B, D] itself, and no posterior."""
+        """The code [B, ...] itself, and no posterior."""
         return code, None
 
 
@@ -59,3 +63,121 @@ class Gaussian(nn.Module):
     def prior(self, num_samples: int, size: int, draws: Draws) -> Tensor:
         """Samples of the prior N(0, I), [num_samples, size]."""
         return draws.ask("normal", num_samples, size)
+
+
+class TopK(nn.Module):
+    """Of each example the largest code units are kept, the others set to zero."""
+
+    def forward(
+        self,
+        features: Tensor,
+        code: Tensor,
+        draws: Draws | None,
+        *,
+        k: Annotated[Knob, Range(1)],
+    ) -> tuple[Tensor, None]:
+        """Keep the k largest; gradients flow through these alone.
+
+        Args:
+            features: Unused.
+            code: [B, ...].
+            draws: Unused.
+            k: How many, [], rounded down; of equal values the first ones are kept.
+
+        Returns:
+            What to decode, [B, ...], and no posterior.
+
+        References:
+            Makhzani & Frey, "k-sparse autoencoders" (2013), section 2.1.
+        """
+        return keep_largest(code.flatten(1), k, dim=1).view_as(code), None
+
+
+class Lifetime(nn.Module):
+    """Of each code unit the largest activations of a batch are kept.
+
+    With ``spatial`` only the largest value of each map survives first. A single example
+    has no batch: outside training a unit is kept where it reaches the running mean of
+    its smallest kept activation, so that about the same share is. The code itself,
+    which ``encode`` gives, is whole, as the paper's features are.
+
+    References:
+        Makhzani & Frey, "Winner-take-all autoencoders" (2015), sections 2 and 3.
+    """
+
+    def __init__(
+        self, *, encoder: Any, share: Fraction, spatial: bool, momentum: Momentum
+    ) -> None:
+        """Prepare to count.
+
+        Args:
+            encoder: Its last level gives the shape of the code.
+            share: Of the examples of a batch in which a unit is kept.
+            spatial: Whether only the largest value of each map is kept; units are then
+                the maps.
+            momentum: Of the running mean of thresholds.
+        """
+        super().__init__()
+        self.share, self.spatial, self.momentum = share, spatial, momentum
+        shape = encoder.levels[-1].output_shape
+        units = shape[0] if spatial else math.prod(shape)
+        self.threshold: Tensor
+        self.register_buffer("threshold", torch.zeros(units))
+        self.batches: Tensor
+        self.register_buffer("batches", torch.zeros(()))
+
+    @staticmethod
+    def smallest_batch(options: Mapping[str, Any]) -> int:
+        """The smallest batch of which the share is at least one example."""
+        return math.ceil(1 / options["share"])
+
+    def forward(
+        self, features: Tensor, code: Tensor, draws: Draws | None
+    ) -> tuple[Tensor, None]:
+        """Keep the winners; gradients flow through these alone.
+
+        Args:
+            features: Unused.
+            code: [B, D], or maps [B, C, H, W].
+            draws: Unused.
+
+        Returns:
+            What to decode, of the same shape, and no posterior.
+        """
+        kept = largest_of_each_map(code) if self.spatial else code
+        units = kept.amax((2, 3)) if self.spatial else kept.flatten(1)
+        if self.training:
+            number = max(1, round(self.share * len(units)))
+            threshold = units.topk(number, dim=0).values[-1]
+            self._remember(threshold.detach())
+        else:
+            threshold = self.threshold
+        winners = (units >= threshold).to(code).detach()
+        shape = (*winners.shape, 1, 1) if self.spatial else code.shape
+        return kept * winners.reshape(shape), None
+
+    @torch.no_grad()
+    def _remember(self, threshold: Tensor) -> None:
+        self.batches.add_(1)
+        # The plain mean of the first batches, a running one after them.
+        weight = (1 / self.batches).clamp(min=1 - self.momentum)
+        moved = (threshold.to(self.threshold) - self.threshold) * weight
+        self.threshold.add_(moved)
+
+
+def keep_largest(rows: Tensor, k: Any, *, dim: int) -> Tensor:
+    """Values [B, D] with all but the k largest along a dimension set to zero.
+
+    By rank, so that k may be a tensor, and differ between jobs trained together.
+    """
+    order = rows.detach().argsort(dim=dim, descending=True, stable=True)
+    rank = order.argsort(dim=dim)
+    return rows * (rank < k).to(rows)
+
+
+def largest_of_each_map(maps: Tensor) -> Tensor:
+    """Maps [B, C, H, W] with all but the largest value of each set to zero."""
+    flat = maps.flatten(2)
+    place = flat.detach().argmax(dim=2, keepdim=True)
+    mask = torch.zeros_like(flat).scatter_(2, place, 1.0)
+    return (flat * mask).view_as(maps)

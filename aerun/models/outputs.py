@@ -33,6 +33,8 @@ class Outputs:
     """The distribution over codes, of bottlenecks that have one."""
     target: Tensor | None = None
     """[B, *shape]: the clean input; set by the objective."""
+    seen: Tensor | None = None
+    """[B, *shape]: what the encoder was given; set by the objective."""
 
     def to(self, dtype: torch.dtype) -> "Outputs":
         """The same pass in another floating-point type."""

@@ -45,7 +45,7 @@ class Pictures:
             values = self.built.training.knob_values()
             knobs = knob_tensors(values, self.examples)
             seen = with_noise(
-                lambda draws: objective.corrupt(self.examples, knobs, draws),
+                lambda draws: objective.corrupt(self.examples, knobs, draws)[0],
                 self.examples,
                 seed=_SEED,
             )
