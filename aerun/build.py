@@ -207,8 +207,10 @@ def _joined(
     """An objective with its knobs and training."""
     knobs, options = build_knobs(config, objective), trainer_options(config)
     trainer = locate(config["trainer"]["_target_"])
+    # What this trainer has beside the options of all.
+    own = {name: config["trainer"][name] for name in option_types(trainer)}
     training = Training(
-        lambda: trainer(objective, data.train, options),
+        lambda: trainer(objective, data.train, options, **own),
         options,
         root=objective,
         knobs=knobs,

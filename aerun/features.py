@@ -33,6 +33,7 @@ UNIT_DATA = Feature(
     "choose dataset.scale=unit or model.output_activation=none",
     of_data=True,
 )
+LEVELS = Feature("a model made of levels", "choose trainer=default")
 UNIT_CODE = Feature(
     "a code in (0, 1)", "choose model.code_activation=sigmoid, or model=sparse"
 )

@@ -56,6 +56,7 @@ class Objective(nn.Module):
         regularizers: Mapping[str, Callable[..., Tensor]],
         corruption: Callable[..., Tensor] | None = None,
         autocast: torch.dtype | None = None,
+        below: nn.Module | None = None,
     ) -> None:
         """Join the parts.
 
@@ -68,9 +69,11 @@ class Objective(nn.Module):
                 each element's loss, [B, *shape]; or None.
             autocast: Type of the model's arithmetic in training, where it is not that
                 of the weights; losses and terms keep full precision.
+            below: What x passes through first, unchanged by training: the model then
+                reconstructs its outputs; or None.
         """
         super().__init__()
-        self.autocast = autocast
+        self.autocast, self.below = autocast, below
         self.model = model
         self.loss = Part(loss, "loss")
         self.reduction = reduction
@@ -127,6 +130,11 @@ class Objective(nn.Module):
         corrupted = self.corruption(x, draws, knobs=knobs)
         return corrupted if isinstance(corrupted, tuple) else (corrupted, None)
 
+    @torch.no_grad()
+    def _target(self, x: Tensor) -> Tensor:
+        """What is to be reconstructed."""
+        return x if self.below is None else self.below(x)
+
     def _pass(
         self, x: Tensor, knobs: Mapping[str, Tensor], draws: Draws | DryDraws
     ) -> Outputs:
@@ -152,6 +160,7 @@ class Objective(nn.Module):
         Returns:
             ``reconstruction`` [B] and each regularizer ([B] or []), and the pass.
         """
+        x = self._target(x)
         seen, emphasis = self.corrupt(x, knobs, draws)
         out = replace(self._pass(seen, knobs, draws), target=x, seen=seen)
         errors = self.loss(out, self.model, knobs=knobs, draws=draws)
@@ -191,6 +200,7 @@ class Objective(nn.Module):
         """
         if update != "model":
             with torch.no_grad():
+                x = self._target(x)
                 seen, _ = self.corrupt(x, knobs, draws)
                 out = replace(self._pass(seen, knobs, draws), target=x, seen=seen)
             opponent_loss = self._opponent_losses[update]

@@ -16,6 +16,7 @@ from aerun.training.state import load_weights, weights_of
 from aerun.training.step import Step
 
 MODELS = options("model")
+COUPLED = {"sparse", "wta", "conv_wta"}  # by a statistic of the batch
 
 
 def _first_batch(built, size=12):
@@ -63,7 +64,7 @@ def test_evaluation_is_deterministic_and_per_example(model):
     torch.testing.assert_close(together[4:5], alone, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", sorted(set(MODELS) - COUPLED))
 def test_two_half_batches_give_the_gradient_of_the_whole(model):
     """Batch and noise sliced in two and averaged change nothing beyond rounding."""
     _, built = make(

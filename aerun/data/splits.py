@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -132,6 +132,23 @@ def non_finite(x: np.ndarray) -> str:
     return f"{number} values that are NaN or infinite, the first at {first}; drop them"
 
 
+class Examples(Protocol):
+    """What training and evaluation ask of a split, or of codes made from one."""
+
+    labels: Tensor | None
+    device: torch.device
+
+    def __len__(self) -> int:
+        """Number of examples."""
+
+    def gather(self, indices: Tensor | slice) -> Tensor:
+        """Examples [B, *shape] at ``indices`` [B]."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one example."""
+
+
 class Split:
     """Examples of one part (train, validation, test), kept as stored."""
 
@@ -175,6 +192,11 @@ class Split:
     def _constant(self, values: np.ndarray) -> Tensor:
         tensor = torch.from_numpy(np.asarray(values, dtype=np.float64))
         return tensor.to(self._working).to(self._scaled_on)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one example."""
+        return self.spec.shape
 
     def __len__(self) -> int:
         """Number of examples."""

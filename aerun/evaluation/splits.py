@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from aerun.data.mapped import block_slices
-from aerun.data.splits import Split
+from aerun.data.splits import Examples, Split
 from aerun.draws import Draws, DryDraws, draw
 from aerun.models.outputs import Outputs, Posterior
 from aerun.objective import Objective
@@ -28,7 +28,7 @@ class Evaluation:
 
 @torch.no_grad()
 def evaluate(
-    objective: Objective, split: Split, values: Mapping[str, float], *, seed: int
+    objective: Objective, split: Examples, values: Mapping[str, float], *, seed: int
 ) -> Evaluation:
     """Average every term over a split, weighted by examples.
 
@@ -60,9 +60,12 @@ def evaluate(
         for name, term in terms.items():
             if name not in statistics:
                 sums[name] = sums.get(name, 0.0) + exact_sum(term)
-        recon = objective.model(x).recon if disturbed else out.recon
-        squared += exact_sum((recon - x).square().flatten(1).mean(1)) * x[0].numel()
-        elements += x.numel()
+        target = out.target
+        assert target is not None
+        recon = objective.model(target).recon if disturbed else out.recon
+        squares = (recon - target).square().flatten(1)
+        squared += exact_sum(squares.mean(1)) * target[0].numel()
+        elements += target.numel()
         if statistics:
             passes.append(_codes_only(out))
     means = {name: total / len(split) for name, total in sums.items()}
@@ -89,9 +92,9 @@ def knob_tensors(values: Mapping[str, float], like: Tensor) -> dict[str, Tensor]
     }
 
 
-def batches(split: Split) -> Iterator[Tensor]:
+def batches(split: Examples) -> Iterator[Tensor]:
     """A whole split in order, [B, *shape] at a time."""
-    for part in block_slices(len(split), split.spec.shape, 4, most=_BATCH):
+    for part in block_slices(len(split), split.shape, 4, most=_BATCH):
         yield split.gather(part)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from aerun.draws import Draws
-from aerun.features import RAW, UNIT_CODE, UNIT_DATA, Feature, declares
+from aerun.features import LEVELS, RAW, UNIT_CODE, UNIT_DATA, Feature, declares
 from aerun.models.activations import Activation, activation_module
 from aerun.models.outputs import Outputs
 from aerun.options import knob_types
@@ -20,7 +20,8 @@ def _needs(options: Mapping[str, Any]) -> frozenset[Feature]:
 
 def _provides(options: Mapping[str, Any]) -> frozenset[Feature]:
     sigmoid = options.get("code_activation") == "sigmoid"
-    return frozenset({RAW, UNIT_CODE}) if sigmoid else frozenset({RAW})
+    always = frozenset({RAW, LEVELS})
+    return always | {UNIT_CODE} if sigmoid else always
 
 
 @declares(needs=_needs, provides=_provides)

@@ -179,5 +179,5 @@ def largest_of_each_map(maps: Tensor) -> Tensor:
     """Maps [B, C, H, W] with all but the largest value of each set to zero."""
     flat = maps.flatten(2)
     place = flat.detach().argmax(dim=2, keepdim=True)
-    mask = torch.zeros_like(flat).scatter_(2, place, 1.0)
-    return (flat * mask).view_as(maps)
+    here = torch.arange(flat.shape[2], device=flat.device)
+    return (flat * (here == place).to(flat)).view_as(maps)

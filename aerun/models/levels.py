@@ -49,8 +49,24 @@ class Encoder(nn.Module):
         return features, last(features)
 
 
-class Decoder(nn.Module):
+class Backward(nn.Module):
     """Levels from the code back to the input; level l inverts encoder level l."""
+
+    def __init__(self, levels: Sequence[nn.Module]) -> None:
+        """Stack levels, the outermost first as in the encoder."""
+        super().__init__()
+        self.levels: Any = nn.ModuleList(levels)
+
+    def forward(self, latent: Tensor) -> Tensor:
+        """Map codes [B, ...] to raw outputs [B, *shape], not activated yet."""
+        hidden = latent
+        for level in reversed(self.levels):
+            hidden = level(hidden)
+        return hidden
+
+
+class Decoder(Backward):
+    """The mirror image of an encoder."""
 
     def __init__(
         self,
@@ -68,19 +84,13 @@ class Decoder(nn.Module):
             initialization: Of every level.
             tied: Whether each level uses its encoder level's weight transposed.
         """
-        super().__init__()
-        self.levels: Any = nn.ModuleList(
-            level.inverse(
-                activation="none" if index == 0 else activation,
-                initialization=initialization,
-                tied=tied,
-            )
-            for index, level in enumerate(encoder.levels)
+        super().__init__(
+            [
+                level.inverse(
+                    activation="none" if index == 0 else activation,
+                    initialization=initialization,
+                    tied=tied,
+                )
+                for index, level in enumerate(encoder.levels)
+            ]
         )
-
-    def forward(self, latent: Tensor) -> Tensor:
-        """Map codes [B, ...] to raw outputs [B, *shape], not activated yet."""
-        hidden = latent
-        for level in reversed(self.levels):
-            hidden = level(hidden)
-        return hidden

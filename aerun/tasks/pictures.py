@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from aerun.build import Built
 from aerun.draws import with_noise
@@ -32,11 +32,14 @@ class Pictures:
         self.examples = built.data.test.gather(slice(number))
 
     @torch.no_grad()
-    def reconstructions(self, name: str | None = None) -> None:
+    def reconstructions(
+        self, name: str | None = None, shown: nn.Module | None = None
+    ) -> None:
         """Inputs above (corrupted ones in between), outputs below.
 
         Args:
             name: Of a picture in ``reconstructions/``; None: ``reconstructions.png``.
+            shown: The model that reconstructs; None: the objective's.
         """
         objective = self.built.objective.eval()
         rows = {"input": self.examples}
@@ -50,7 +53,7 @@ class Pictures:
                 seed=_SEED,
             )
             rows["corrupted"] = seen
-        rows["reconstruction"] = reconstructions(objective.model, seen)
+        rows["reconstruction"] = reconstructions(shown or objective.model, seen)
         path = f"reconstructions/{name}.png" if name else "reconstructions.png"
         final = f"{self.built.training.options.final_weights} epoch"
         when = _clean(name.replace("_", " ")) if name else final

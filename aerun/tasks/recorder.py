@@ -13,11 +13,18 @@ from torch import Tensor
 from tqdm import tqdm
 
 from aerun.build import Built
+from aerun.data.splits import Examples
 from aerun.evaluation.splits import evaluate
 from aerun.progress import progress_bar
 from aerun.rundir import RunDirectory
 from aerun.tasks.pictures import Pictures
-from aerun.training.events import EpochEnded, PictureDue, StateDue, StepEnded
+from aerun.training.events import (
+    EpochEnded,
+    PhaseEnded,
+    PictureDue,
+    StateDue,
+    StepEnded,
+)
 from aerun.training.loop import NonFiniteError
 from aerun.training.state import (
     capture,
@@ -55,6 +62,7 @@ class Recorder:
         self.rows: list[dict[str, Any]] = []
         self.timings: list[dict[str, Any]] = []
         self.pictures = Pictures(built, directory)
+        self._viewed: tuple[str, Examples] | None = None
         self._clock = time.perf_counter()
 
     # -- the run ---------------------------------------------------------------------
@@ -77,10 +85,13 @@ class Recorder:
                             self._epoch_ended(event, bar)
                         case PictureDue():
                             with self._off_the_clock(), self.averaged():
-                                self.pictures.reconstructions(event.name)
+                                shown = self.training.phase.shown
+                                self.pictures.reconstructions(event.name, shown)
                         case StateDue():
                             with self._off_the_clock():
                                 self._save_unless_new()
+                        case PhaseEnded():
+                            self._phase_ended(event, bar)
                     if stop():
                         self.save()
                         return False
@@ -131,7 +142,7 @@ class Recorder:
         if averages is None:
             yield
             return
-        parameters = list(self.objective.parameters())
+        parameters = list(self.training.phase.objective.parameters())
         own = [p.detach().clone() for p in parameters]
         _assign(parameters, averages)
         try:
@@ -180,8 +191,29 @@ class Recorder:
         )
         self._judge(row)
         self._write_tables()
-        _report(row, seconds, self.training.phase.epochs, bar)
+        of_all = f"epoch {event.epoch}/{self.training.phase.epochs}"
+        when = of_all if self.training.single else f"{event.phase}, {of_all}"
+        _report(row, seconds, when, bar)
         self._clock = time.perf_counter()
+
+    @property
+    def _validation(self) -> Examples:
+        """What the running phase sees of the validation part."""
+        phase = self.training.phase
+        if self._viewed is None or self._viewed[0] != phase.name:
+            self._viewed = (phase.name, phase.view(self.built.data.validation))
+        return self._viewed[1]
+
+    def _phase_ended(self, event: PhaseEnded, bar: "tqdm[Any]") -> None:
+        """What was best is what later phases build on; they are judged afresh."""
+        if event.last:
+            return
+        if self.best_weights is not None and (
+            self.training.options.final_weights == "best"
+        ):
+            load_weights(self.objective, self.best_weights)
+        self.best, self.best_weights = Best(), None
+        bar.reset()  # the next phase tells its own number of steps
 
     def _row(self, event: EpochEnded) -> dict[str, Any]:
         """One row of metrics.csv.
@@ -189,27 +221,30 @@ class Recorder:
         train/ averages over the epoch as it went; every weight, also in train/loss,
         is that after the epoch's last step, so that a row adds up.
         """
-        names = ["reconstruction", *self.objective.regularizers]
+        objective = self.training.phase.objective
+        names = ["reconstruction", *objective.regularizers]
         train = {name: event.means[name] for name in names}
         weights = {
             f"{name}_weight": event.knobs[f"regularizer.{name}.weight"]
-            for name in self.objective.regularizers
+            for name in objective.regularizers
         }
-        row: dict[str, Any] = {"epoch": event.epoch, "step": event.step}
-        row["train/loss"] = self.objective.total(train, event.knobs)
+        row: dict[str, Any] = {"epoch": len(self.rows) + 1, "step": event.step}
+        if not self.training.single:
+            row = {"phase": event.phase, **row}
+        row["train/loss"] = objective.total(train, event.knobs)
         row |= {f"train/{name}": value for name, value in train.items()}
         row |= weights
         with self.averaged():
-            split = self.built.data.validation
+            split = self._validation
             seed = self.config["seed"]
-            found = evaluate(self.objective, split, event.knobs, seed=seed)
+            found = evaluate(objective, split, event.knobs, seed=seed)
         for name, value in found.terms.items():
             if not math.isfinite(value):
                 raise NonFiniteError(
                     f"val/{name} became {value} after epoch {event.epoch} (step "
                     f"{event.step}); lower trainer.lr or set trainer.grad_clip"
                 )
-        row["val/loss"] = self.objective.total(found.terms, event.knobs)
+        row["val/loss"] = objective.total(found.terms, event.knobs)
         row |= {f"val/{name}": value for name, value in found.terms.items()}
         row["val/mse"] = found.mse
         row["lr"], row["grad_norm"] = event.lr, event.means["grad_norm"]
@@ -221,11 +256,12 @@ class Recorder:
         """Keep the best weights; stop the phase when patience has run out."""
         if not self.training.settled:
             return
+        objective = self.training.phase.objective
         terms = {
             name: row[f"val/{name}"]
-            for name in ("reconstruction", *self.objective.regularizers)
+            for name in ("reconstruction", *objective.regularizers)
         }
-        value = self.objective.total(terms, self.training.knob_values(final=True))
+        value = objective.total(terms, self.training.knob_values(final=True))
         if self.best.value is None or value < self.best.value:
             self.best = Best(value=value, epoch=row["epoch"])
             with self.averaged():
@@ -258,19 +294,18 @@ def _assign(parameters: list[Any], values: list[Tensor]) -> None:
 
 
 def _report(
-    row: Mapping[str, Any], seconds: float, epochs: int, bar: "tqdm[Any]"
+    row: Mapping[str, Any], seconds: float, when: str, bar: "tqdm[Any]"
 ) -> None:
     """The epoch's figures: beside the bar, or as a line where there is none."""
     if not bar.disable:
-        bar.set_description(f"epoch {row['epoch']}/{epochs}", refresh=False)
+        bar.set_description(when, refresh=False)
         bar.set_postfix_str(
             f"loss {row['train/loss']:.4g}, val {row['val/loss']:.4g}, "
             f"mse {row['val/mse']:.4g}"
         )
     log.info(
-        "epoch %d/%d  loss %.5g  val %.5g  mse %.5g  %.2f s",
-        row["epoch"],
-        epochs,
+        "%s  loss %.5g  val %.5g  mse %.5g  %.2f s",
+        when,
         row["train/loss"],
         row["val/loss"],
         row["val/mse"],

@@ -33,7 +33,7 @@ class PictureDue:
     """A picture of the reconstructions is wanted now."""
 
     name: str
-    """"epoch_0010" or "step_000100"."""
+    """"epoch_0010" or "step_000100", after "<phase>_" where there are several."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,6 +46,10 @@ class PhaseEnded:
     """All epochs of a phase were trained, or it was stopped early."""
 
     phase: str
+    epochs: int
+    """Epochs of it that were trained."""
+    last: bool
+    """Whether no other phase follows."""
 
 
 Event = StepEnded | EpochEnded | PictureDue | StateDue | PhaseEnded

@@ -88,6 +88,11 @@ class Training:
     # -- what a consumer may ask or tell -------------------------------------------
 
     @property
+    def single(self) -> bool:
+        """Whether the training consists of one phase."""
+        return self.position.phase == 0 and not self.phase.more
+
+    @property
     def steps_per_epoch(self) -> int:
         """Optimizer steps of a whole epoch of this phase."""
         return -(-len(self.phase.split) // self.options.batch_size)
@@ -126,7 +131,10 @@ class Training:
         yield StateDue()
         while True:
             yield from self._run_phase()
-            yield PhaseEnded(phase=self.phase.name)
+            phase = self.phase
+            yield PhaseEnded(
+                phase=phase.name, epochs=self.position.epoch, last=not phase.more
+            )
             following = next(self._phases, None)
             if following is None:
                 return
@@ -205,7 +213,7 @@ class Training:
         every = self.options.preview_every
         if every and self.position.step % every == 0:
             self.flush()
-            yield PictureDue(name=f"step_{self.position.step:06d}")
+            yield self._picture(f"step_{self.position.step:06d}")
             self.phase.objective.train()
         if isinstance(self.options.checkpoint_every, str):
             waited = time.monotonic() - self._saved_at
@@ -232,10 +240,13 @@ class Training:
             num_samples=int(examples.sum()),
         )
         if self._picture_due():
-            yield PictureDue(name=f"epoch_{position.epoch:04d}")
+            yield self._picture(f"epoch_{position.epoch:04d}")
         every = self.options.checkpoint_every
         if not isinstance(every, str) and position.epoch % every == 0:
             yield from self._state_due()
+
+    def _picture(self, when: str) -> PictureDue:
+        return PictureDue(name=when if self.single else f"{self.phase.name}_{when}")
 
     def _state_due(self) -> Iterator[Event]:
         self.flush()

@@ -4,13 +4,13 @@ A trainer decides what is fitted in which order; one loop runs whatever it yield
 next phase is made only after the one before has been trained.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
 from torch import nn
 
-from aerun.data.splits import Split
+from aerun.data.splits import Examples
 from aerun.objective import Objective
 from aerun.options import Count, Duration, Momentum, Natural, Positive
 from aerun.training.optimizers import Optimizer
@@ -65,13 +65,19 @@ class Phase:
 
     name: str
     objective: Objective
-    split: Split
+    split: Examples
     epochs: int
     updates: list[Update] = field(default_factory=list)
+    view: Callable[[Examples], Examples] = lambda split: split
+    """What this phase sees of another part of the data."""
+    more: bool = False
+    """Whether another phase follows."""
+    shown: nn.Module | None = None
+    """The model that reconstructs data at this stage; None: the objective's."""
 
 
 def default(
-    objective: Objective, split: Split, options: TrainerOptions
+    objective: Objective, split: Examples, options: TrainerOptions
 ) -> Iterator[Phase]:
     """Fit all parameters together, each opponent by an update of its own.
 

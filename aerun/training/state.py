@@ -23,14 +23,25 @@ def snapshot(module: torch.nn.Module) -> Tensors:
     return {name: tensor.clone() for name, tensor in weights_of(module).items()}
 
 
-@torch.no_grad()
+def weights_beside(module: torch.nn.Module, root: torch.nn.Module) -> Tensors:
+    """Those weights of a module that are not also another's."""
+    if module is root:
+        return weights_of(module)
+    theirs = {tensor.data_ptr() for tensor in weights_of(root).values()}
+    return {n: t for n, t in weights_of(module).items() if t.data_ptr() not in theirs}
+
+
 def load_weights(module: torch.nn.Module, weights: Tensors) -> None:
     """Copy weights into a module in place, so that shared tensors stay shared.
 
     Raises:
         ValueError: Names or shapes differ.
     """
-    own = weights_of(module)
+    _fill(weights_of(module), weights)
+
+
+@torch.no_grad()
+def _fill(own: Tensors, weights: Tensors) -> None:
     if missing := sorted(own.keys() ^ weights.keys()):
         some = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
         raise ValueError(f"the weights do not fit the model: {some}")
@@ -60,7 +71,7 @@ def capture(training: Training) -> tuple[Tensors, Values]:
     """
     training.flush()
     tensors: Tensors = {}
-    for name, tensor in weights_of(training.phase.objective).items():
+    for name, tensor in weights_beside(training.phase.objective, training.root).items():
         tensors[f"weights/{name}"] = tensor
     if training.root is not training.phase.objective:
         for name, tensor in weights_of(training.root).items():
@@ -88,7 +99,8 @@ def restore(training: Training, tensors: Tensors, values: Values) -> None:
         # Before a later phase is made: what it trains on may depend on these.
         load_weights(training.root, root)
     training.advance_to(position)
-    load_weights(training.phase.objective, with_prefix("weights/", tensors))
+    own = weights_beside(training.phase.objective, training.root)
+    _fill(own, with_prefix("weights/", tensors))
     try:
         for i, average in enumerate(training.averages or []):
             average.copy_(tensors[f"average/{i}"])

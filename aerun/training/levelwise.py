@@ -1,0 +1,217 @@
+"""Training layer by layer, in the two ways of the lecture.
+
+Both train one shallow autoencoder per level, encoder level l with the decoder level
+that inverts it, on what the levels below make of the data; these stay as they are. They
+differ in where those codes come from, and so only in speed.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from aerun.data.splits import Examples
+from aerun.features import LEVELS, declares
+from aerun.losses import mse
+from aerun.models.autoencoder import Autoencoder
+from aerun.models.bottlenecks import Plain
+from aerun.models.levels import Backward, Encoder
+from aerun.objective import Objective
+from aerun.options import Natural
+from aerun.training.phases import Phase, TrainerOptions, Update, default
+
+_CACHED = 2**30  # bytes of codes that are kept in memory; more are made when asked for
+_BATCH = 1000  # examples encoded at a time
+
+
+@declares(needs=frozenset({LEVELS}))
+def greedy(
+    objective: Objective,
+    split: Examples,
+    options: TrainerOptions,
+    *,
+    finetune_epochs: Natural,
+) -> Iterator[Phase]:
+    """Train a shallow autoencoder per level on the cached codes of the level below.
+
+    Args:
+        objective: Of the whole stack, whose levels are trained in place.
+        split: The training part.
+        options: Shared options; ``epochs`` are those of each level.
+        finetune_epochs: Of all levels together, after the last.
+
+    Yields:
+        ``level_1``, ``level_2``, ..., and ``finetune``.
+
+    References:
+        Bengio et al., "Greedy layer-wise training of deep networks" (2006).
+    """
+    for level in range(len(_levels(objective))):
+        below = _stack(objective, level)
+
+        def view(part: Examples, below: nn.Module | None = below) -> Examples:
+            return part if below is None else Codes(part, below)
+
+        shallow = _shallow(objective, level, below=None)
+        phase = _phase(objective, shallow, level, view(split), options, view)
+        yield replace(phase, more=phase.more or finetune_epochs > 0)
+    yield from _finetune(objective, split, options, finetune_epochs)
+
+
+@declares(needs=frozenset({LEVELS}))
+def phased(
+    objective: Objective,
+    split: Examples,
+    options: TrainerOptions,
+    *,
+    finetune_epochs: Natural,
+) -> Iterator[Phase]:
+    """Train one level of the whole stack after the other, the levels below frozen.
+
+    Args:
+        objective: Of the whole stack.
+        split: The training part.
+        options: Shared options; ``epochs`` are those of each level.
+        finetune_epochs: Of all levels together, after the last.
+
+    Yields:
+        ``level_1``, ``level_2``, ..., and ``finetune``.
+    """
+    for level in range(len(_levels(objective))):
+        shallow = _shallow(objective, level, below=_stack(objective, level))
+        phase = _phase(objective, shallow, level, split, options, lambda part: part)
+        yield replace(phase, more=phase.more or finetune_epochs > 0)
+    yield from _finetune(objective, split, options, finetune_epochs)
+
+
+class Codes:
+    """What frozen levels make of examples: kept in memory, or made when asked for."""
+
+    def __init__(self, examples: Examples, below: nn.Module) -> None:
+        """Encode examples with levels that do not change any more."""
+        self.examples, self.below = examples, below
+        self.labels, self.device = examples.labels, examples.device
+        self.shape = tuple(below.levels[-1].output_shape)  # type: ignore[union-attr, index]
+        size = len(examples) * math.prod(self.shape) * 4
+        self._kept: Tensor | None = None
+        self._keeps = size <= _CACHED
+
+    def __len__(self) -> int:
+        """Number of examples."""
+        return len(self.examples)
+
+    @torch.no_grad()
+    def gather(self, indices: Tensor | slice) -> Tensor:
+        """Codes [B, *shape] at ``indices`` [B]."""
+        if not self._keeps:
+            return self._encode(indices)
+        if self._kept is None:  # not before the levels below have their weights
+            parts = [
+                self._encode(slice(start, start + _BATCH))
+                for start in range(0, len(self), _BATCH)
+            ]
+            self._kept = torch.cat(parts)
+        return self._kept[indices]
+
+    def _encode(self, indices: Tensor | slice) -> Tensor:
+        codes: Tensor = self.below(self.examples.gather(indices))
+        return codes
+
+
+class _Below(nn.Module):
+    """The levels below one, as they are."""
+
+    def __init__(self, levels: list[nn.Module]) -> None:
+        super().__init__()
+        self.levels = nn.ModuleList(levels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for level in self.levels:
+            x = level(x)
+        return x
+
+
+def _levels(objective: Objective) -> list[nn.Module]:
+    model = objective.model
+    assert isinstance(model, Autoencoder), "the check asks for levels"
+    return list(model.encoder.levels)
+
+
+def _stack(objective: Objective, level: int) -> nn.Module | None:
+    below = _levels(objective)[:level]
+    return _Below(below) if below else None
+
+
+def _truncated(objective: Objective, level: int, *, first: int) -> Autoencoder:
+    """Levels ``first`` to ``level`` as an autoencoder of their own, sharing them."""
+    model = objective.model
+    assert isinstance(model, Autoencoder)
+    levels = model.encoder.levels
+    top = level == len(levels) - 1
+    part = Autoencoder(
+        encoder=Encoder(list(levels[first : level + 1])),
+        bottleneck=model.bottleneck if top else Plain(),
+        decoder=Backward(list(model.decoder.levels[first : level + 1])),
+        output_activation="none",
+    )
+    if first == 0:
+        part.output_activation = model.output_activation
+    part.resting = model.resting
+    return part
+
+
+def _shallow(objective: Objective, level: int, *, below: nn.Module | None) -> Objective:
+    """The objective of one level: its input's reconstruction, and the regularizers.
+
+    The outermost level has the loss of the whole; deeper ones compare codes by their
+    squared error. What a regularizer needs of the code only the innermost level has.
+    """
+    top = level == len(_levels(objective)) - 1
+    terms: dict[str, Any] = {
+        name: part.call
+        for name, part in objective.regularizers.items()
+        if top or not getattr(part.call, "needs", None)
+    }
+    corruption = objective.corruption
+    return Objective(
+        model=_truncated(objective, level, first=level),
+        loss=objective.loss.call if level == 0 else mse,
+        reduction=objective.reduction,
+        regularizers=terms,
+        corruption=None if corruption is None else corruption.call,
+        autocast=objective.autocast,
+        below=below,
+    )
+
+
+def _phase(
+    objective: Objective,
+    shallow: Objective,
+    level: int,
+    split: Examples,
+    options: TrainerOptions,
+    view: Callable[[Examples], Examples],
+) -> Phase:
+    own = dict(shallow.model.named_parameters(prefix="model"))
+    own |= dict(shallow.loss.named_parameters(prefix="loss"))
+    return Phase(
+        name=f"level_{level + 1}",
+        objective=shallow,
+        split=split,
+        epochs=options.epochs,
+        updates=[Update(name="model", parameters=own, optimizer=options.optimizer)],
+        view=view,
+        more=level < len(_levels(objective)) - 1,
+        shown=_truncated(objective, level, first=0),
+    )
+
+
+def _finetune(
+    objective: Objective, split: Examples, options: TrainerOptions, epochs: int
+) -> Iterator[Phase]:
+    if epochs > 0:
+        for phase in default(objective, split, options):
+            yield replace(phase, name="finetune", epochs=epochs)
