@@ -80,6 +80,7 @@ class Recorder:
                 for event in self.training:
                     match event:
                         case StepEnded():
+                            bar.total = self.training.total_steps
                             bar.update()
                         case EpochEnded():
                             self._epoch_ended(event, bar)
