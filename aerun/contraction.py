@@ -1,5 +1,6 @@
 """The contractive penalty: the squared norm of the encoder's Jacobian."""
 
+from collections.abc import Iterable
 from typing import Any, Literal
 
 import torch
@@ -70,6 +71,23 @@ def closed_form(model: Any, code: Tensor) -> Tensor:
     sigmoid = isinstance(level.activation, nn.Sigmoid)
     slope = code * (1 - code) if sigmoid else 1 - code.square()
     return slope.square() @ level.weight.square().sum(1)
+
+
+@torch.no_grad()
+def mean_norm(model: Any, batches: Iterable[Tensor]) -> float | None:
+    """Mean over examples of the (unsquared) norm of the Jacobian.
+
+    Args:
+        model: With ``encode``.
+        batches: Inputs, [B, *shape] each.
+
+    Returns:
+        None where only the row by row way is left, which takes too long for all.
+    """
+    if not has_closed_form(model):
+        return None
+    norms = [closed_form(model, model.encode(x)).sqrt().double() for x in batches]
+    return float(torch.cat([norm.cpu() for norm in norms]).mean())
 
 
 def exact(model: Any, x: Tensor) -> Tensor:

@@ -15,10 +15,12 @@ from typing import Any
 import numpy as np
 
 from aerun.build import Built
+from aerun.contraction import mean_norm
 from aerun.evaluation import baselines
 from aerun.evaluation.health import Evidence, health
 from aerun.evaluation.moments import Moments
 from aerun.evaluation.splits import (
+    batches,
     collect,
     evaluate,
     exact_sum,
@@ -60,13 +62,19 @@ def final_figures(
     posterior = posterior_units(model, test)
     if posterior is not None:
         metrics["test/active_units"] = posterior.num_active
+    levels = level_units(model, test)
+    if levels and levels[-1].saturated is not None:
+        metrics["test/saturation"] = levels[-1].saturated
+    norm = mean_norm(model, batches(test))
+    if norm is not None:
+        metrics["test/jacobian_norm"] = norm
     evidence = Evidence(
         train_mse=train.mse,
         test_mse=found.mse,
         mean_mse=seen.mean_mse,
         recon_variance=seen.recon_variance,
         data_variance=seen.data_variance,
-        levels=level_units(model, test),
+        levels=levels,
         posterior=posterior,
         num_train=len(some),
         num_test=len(test),
