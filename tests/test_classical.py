@@ -1,0 +1,277 @@
+"""The classical parts against oracles: corruption, sparsity, contraction, winners."""
+
+import numpy as np
+import pytest
+import torch
+from making import make
+from torch import nn
+
+from aerun import contraction, corruptions, sparsity
+from aerun.draws import Draws
+from aerun.evaluation.splits import knob_tensors
+from aerun.models import Autoencoder, ConvEncoder, Decoder, DenseEncoder, Plain
+from aerun.models.bottlenecks import Lifetime, TopK, largest_of_each_map
+from aerun.models.outputs import Outputs
+
+
+def _uniform(*shape, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.rand(*shape, generator=generator, dtype=torch.float64)
+
+
+def _code(code):
+    return Outputs(code=code, recon=code)
+
+
+# -- corruption ----------------------------------------------------------------------
+
+
+def test_masking_blanks_about_so_many_and_rescales_none():
+    """Masked elements are 0, the others what they were; emphasis tells them apart."""
+    x, luck = _uniform(200, 50) + 1, _uniform(200, 50, seed=1)
+    seen, emphasis = corruptions.masking(
+        x, Draws([luck]), probability=0.3, corrupted_weight=2.0, clean_weight=0.5
+    )
+    masked = seen == 0
+    assert abs(masked.double().mean() - 0.3) < 0.02
+    assert torch.equal(seen[~masked], x[~masked])
+    assert torch.equal(emphasis, torch.where(masked, 2.0, 0.5))
+
+
+def test_salt_and_pepper_tosses_a_coin():
+    """Replaced elements are 0 or 1, about as often; the others what they were."""
+    x, luck = _uniform(200, 50) * 0.8 + 0.1, _uniform(200, 50, seed=1)
+    seen, emphasis = corruptions.salt_pepper(
+        x, Draws([luck]), probability=0.4, corrupted_weight=1.0, clean_weight=0.0
+    )
+    salt, pepper = seen == 1, seen == 0
+    assert abs(salt.double().mean() - 0.2) < 0.02
+    assert abs(pepper.double().mean() - 0.2) < 0.02
+    assert torch.equal(emphasis == 1, salt | pepper)
+    assert torch.equal(seen[emphasis == 0], x[emphasis == 0])
+
+
+def test_emphasis_weighs_the_loss_of_the_clean_target():
+    """With a weight of 0 for clean elements only the masked ones are learned from."""
+    _, built = make(
+        "model=denoising", "loss=mse", "corruption.clean_weight=0",
+        "corruption.corrupted_weight=3", "model.output_activation=sigmoid",
+    )  # fmt: skip
+    x = built.data.train.gather(slice(8))
+    knobs = knob_tensors(built.training.knob_values(), x)
+    luck = torch.rand(x.shape)
+    terms, out = built.objective.terms(x, knobs, Draws([luck]))
+    by_hand = (3 * (out.recon - x).square() * (luck < 0.25)).flatten(1).sum(1)
+    torch.testing.assert_close(terms["reconstruction"], by_hand)
+    assert torch.equal(out.target, x)
+    assert not torch.equal(out.seen, x)
+
+
+# -- sparsity ------------------------------------------------------------------------
+
+
+def test_the_divergence_is_that_of_bernoulli_rates():
+    """KL(rho || mean) summed over units, by hand; zero at rho, gradient through it."""
+    code = _uniform(40, 7).requires_grad_()
+    rho, mean = 0.2, code.detach().mean(0).numpy()
+    by_hand = rho * np.log(rho / mean) + (1 - rho) * np.log((1 - rho) / (1 - mean))
+    found = sparsity.kl_sparsity(_code(code), nn.Identity(), rho=rho)
+    assert found.item() == pytest.approx(by_hand.sum(), rel=1e-12)
+    (gradient,) = torch.autograd.grad(found, code)
+    assert gradient.abs().min() > 0
+    at_rho = torch.full((5, 3), rho, dtype=torch.float64)
+    assert sparsity.kl_sparsity(_code(at_rho), nn.Identity(), rho=rho).abs() < 1e-12
+
+
+def test_units_without_any_activity_cost_finitely_much():
+    """A mean of exactly 0 or 1 gives a large number, not infinity."""
+    code = torch.tensor([[0.0, 1.0], [0.0, 1.0]])
+    assert sparsity.kl_sparsity(_code(code), nn.Identity(), rho=0.05).isfinite()
+
+
+def test_the_first_attempt_is_a_squared_distance():
+    """Sum over units of (mean - rho)^2."""
+    code = _uniform(40, 7)
+    found = sparsity.squared_sparsity(_code(code), nn.Identity(), rho=0.1)
+    assert found.item() == pytest.approx(((code.mean(0) - 0.1) ** 2).sum().item())
+
+
+# -- contraction ---------------------------------------------------------------------
+
+
+def _model(*, hidden=(), code=6, activation="tanh", code_activation="sigmoid"):
+    torch.manual_seed(0)
+    encoder = DenseEncoder(
+        shape=(9,), hidden=list(hidden), code=code, activation=activation,
+        code_activation=code_activation, initialization="default",
+    )  # fmt: skip
+    decoder = Decoder(
+        encoder=encoder, activation=activation, initialization="default", tied=False
+    )
+    model = Autoencoder(
+        encoder=encoder, bottleneck=Plain(), decoder=decoder, output_activation="none"
+    )
+    return model.double()
+
+
+def _by_autograd(model, x):
+    rows = [
+        torch.autograd.functional.jacobian(lambda v: model.encode(v[None])[0], one)
+        for one in x
+    ]
+    return torch.stack([row.square().sum() for row in rows])
+
+
+@pytest.mark.parametrize("code_activation", ["sigmoid", "tanh"])
+def test_the_closed_form_is_the_jacobians(code_activation):
+    """Closed form, row by row and autograd's Jacobian agree, values and gradients."""
+    model, x = _model(code_activation=code_activation), _uniform(4, 9)
+    closed = contraction.closed_form(model, model.encode(x))
+    exact = contraction.exact(model, x)
+    torch.testing.assert_close(closed, _by_autograd(model, x), rtol=1e-10, atol=0)
+    torch.testing.assert_close(exact, closed, rtol=1e-10, atol=0)
+    weight = model.encoder.levels[0].weight
+    (one,) = torch.autograd.grad(closed.sum(), weight)
+    (other,) = torch.autograd.grad(contraction.exact(model, x).sum(), weight)
+    torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-12)
+
+
+def test_deeper_encoders_are_taken_row_by_row():
+    """Two levels: autograd's Jacobian again, and its gradient by finite differences."""
+    model, x = _model(hidden=(7,)), _uniform(3, 9)
+    torch.testing.assert_close(contraction.exact(model, x), _by_autograd(model, x))
+    weight = model.encoder.levels[0].weight
+
+    def penalty(value):
+        parameters = {"encoder.levels.0.weight": value}
+        with torch.nn.utils.stateless._reparametrize_module(model, parameters):
+            return contraction.exact(model, x).sum()
+
+    assert torch.autograd.gradcheck(penalty, (weight.detach().requires_grad_(),))
+
+
+def test_the_estimate_is_right_on_average():
+    """Hutchinson's mean lies within three standard errors of the exact value."""
+    model, x = _model(hidden=(7,)), _uniform(1, 9).expand(20_000, 9)
+    generator = torch.Generator().manual_seed(1)
+    directions = torch.randn(20_000, 6, generator=generator, dtype=torch.float64)
+    found = contraction.hutchinson(model, x, directions).detach()
+    exact = contraction.exact(model, x[:1]).item()
+    assert abs(found.mean() - exact) < 3 * found.std() / np.sqrt(len(found))
+
+
+@pytest.mark.parametrize(
+    ("options", "chosen"),
+    [
+        ({}, "closed_form"),
+        ({"hidden": (7,)}, "exact"),
+        ({"code_activation": "relu"}, "exact"),
+        ({"code": 65, "code_activation": "none"}, "hutchinson"),
+    ],
+)
+def test_auto_takes_what_is_cheapest_and_exact(options, chosen):
+    """Closed form where there is one, exact up to 64 code units, else the estimate."""
+    model = _model(**options)
+    assert contraction.choose(model, model.code_size) == chosen
+
+
+def test_with_a_corruption_it_is_taken_at_the_corrupted_input():
+    """The term equals the penalty at what the encoder saw, not at the clean input."""
+    _, built = make("model=contractive_denoising", "model.code=20")
+    x = built.data.train.gather(slice(6))
+    knobs = knob_tensors(built.training.knob_values(), x)
+    terms, out = built.objective.terms(x, knobs, Draws([torch.rand(x.shape)]))
+    model = built.objective.model
+    seen = contraction.closed_form(model, model.encode(out.seen))
+    clean = contraction.closed_form(model, model.encode(x))
+    torch.testing.assert_close(terms["contractive"], seen)
+    assert not torch.allclose(seen, clean)
+
+
+# -- winners -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("k", [1, 3, 10])
+def test_exactly_k_survive_and_carry_the_gradient(k):
+    """The k largest of each example, as they were; nothing flows through the others."""
+    code = _uniform(5, 10).requires_grad_()
+    kept, _ = TopK()(code, code, None, k=k)
+    assert ((kept != 0).sum(1) == k).all()
+    smallest = kept.masked_fill(kept == 0, np.inf).amin(1)
+    assert (code.masked_fill(kept != 0, -np.inf).amax(1) <= smallest).all()
+    (gradient,) = torch.autograd.grad(kept.sum(), code)
+    assert torch.equal(gradient, (kept != 0).double())
+
+
+def _stub(shape):
+    level = type("Level", (), {"output_shape": shape})()
+    return type("Stub", (), {"levels": [level]})()
+
+
+def test_each_unit_is_kept_in_a_share_of_the_batch():
+    """5 % of 100 examples are 5, for every unit, in training; about that alone."""
+    bottleneck = Lifetime(encoder=_stub((8,)), share=0.05, spatial=False, momentum=0.9)
+    for seed in range(30):
+        code = torch.rand(100, 8, generator=torch.manual_seed(seed))
+        kept, _ = bottleneck(code, code, None)
+        assert ((kept > 0).sum(0) == 5).all()
+    alone, _ = bottleneck.eval()(None, _uniform(4000, 8).float(), None)
+    assert abs((alone > 0).float().mean() - 0.05) < 0.02
+    again, _ = bottleneck(None, _uniform(4000, 8).float()[7:8], None)
+    assert torch.equal(again, alone[7:8])
+
+
+def test_spatial_winners_are_one_per_map():
+    """One value of each map survives, the largest; then a share of the batch."""
+    maps = _uniform(10, 3, 4, 5)
+    kept = largest_of_each_map(maps)
+    assert ((kept != 0).sum((2, 3)) == 1).all()
+    assert torch.equal(kept.amax((2, 3)), maps.amax((2, 3)))
+    bottleneck = Lifetime(
+        encoder=_stub((3, 4, 5)), share=0.2, spatial=True, momentum=0.9
+    )
+    both, _ = bottleneck(None, maps.float(), None)
+    assert ((both != 0).sum((0, 2, 3)) == 2).all()
+
+
+# -- convolutions --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("tied", [False, True])
+@pytest.mark.parametrize("downsampling", ["stride", "pool", "none"])
+@pytest.mark.parametrize("shape", [(1, 28, 20), (3, 33, 47), (1, 1, 7)])
+def test_reconstructions_have_the_size_of_their_input(shape, downsampling, tied):
+    """Odd sizes too, whatever halves them; tied kernels are one tensor."""
+    encoder = ConvEncoder(
+        shape=shape, hidden=[4, 5], code=6, kernel=3, downsampling=downsampling,
+        dense_code=True, activation="relu", code_activation="none",
+        initialization="he",
+    )  # fmt: skip
+    decoder = Decoder(
+        encoder=encoder, activation="relu", initialization="he", tied=tied
+    )
+    x = torch.rand(2, *shape)
+    _, code = encoder(x)
+    assert code.shape == (2, 6)
+    assert decoder(code).shape == x.shape
+    for below, above in zip(encoder.levels, decoder.levels, strict=True):
+        assert (below.weight is above.weight) == tied
+
+
+def test_a_transposed_convolution_is_the_adjoint():
+    """With the same kernels <C x, y> = <x, C' y>, for a stride over an odd size."""
+    torch.manual_seed(0)
+    encoder = ConvEncoder(
+        shape=(2, 9, 6), hidden=[3], code=4, kernel=3, downsampling="stride",
+        dense_code=False, activation="none", code_activation="none",
+        initialization="default",
+    ).double()  # fmt: skip
+    for level in encoder.levels:
+        back = level.inverse(
+            activation="none", initialization="default", tied=True
+        ).double()
+        nn.init.zeros_(level.bias)
+        nn.init.zeros_(back.bias)
+        x, y = _uniform(1, *level.input_shape), _uniform(1, *level.output_shape, seed=1)
+        there, here = (level(x) * y).sum(), (x * back(y)).sum()
+        torch.testing.assert_close(there, here)
