@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from aerun.build import Built, build, load_data, resolve
-from aerun.config.check import check
+from aerun.config.check import check, needed
 from aerun.config.compose import Composer, plain
+from aerun.features import IMAGES
 
 CONF = Path(__file__).parents[1] / "conf"
 
@@ -28,3 +29,9 @@ def make(*overrides: str) -> tuple[dict[str, Any], Built]:
     data = load_data(config)
     config = resolve(config, data.spec)
     return config, build(config, data)
+
+
+def needs_images(model: str) -> bool:
+    """Whether a model cannot be given vectors."""
+    config = compose(f"model={model}")
+    return any(feature is IMAGES for _, feature in needed(config))

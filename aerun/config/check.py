@@ -107,11 +107,11 @@ def check_data(config: Mapping[str, Any], spec: Spec) -> list[Mistake]:
     return [
         Mistake(
             typed=key,
-            problem=f"needs {feature.what}; the data are "
-            f"{'x'.join(map(str, spec.shape))} in [{spec.low:.4g}, {spec.high:.4g}]: "
-            f"{feature.remedy}.",
+            problem=f"needs {feature.what}; the data lie in "
+            f"[{spec.low:.4g}, {spec.high:.4g}], an example has "
+            f"{'x'.join(map(str, spec.shape))} values: {feature.remedy}.",
         )
-        for key, feature in _needed(config)
+        for key, feature in needed(config)
         if feature.of_data and feature not in spec.provides
     ]
 
@@ -234,7 +234,7 @@ def _check_features(config: Mapping[str, Any]) -> Iterator[Mistake]:
         for _, node in _parts(config)
         for feature in features(locate(node["_target_"]), "provides", node)
     }
-    for key, feature in _needed(config):
+    for key, feature in needed(config):
         if not feature.of_data and feature not in provided:
             yield Mistake(
                 typed=key,
@@ -270,7 +270,8 @@ def _check_link(config: Mapping[str, Any]) -> Iterator[Mistake]:
         )
 
 
-def _needed(config: Mapping[str, Any]) -> Iterator[tuple[str, Feature]]:
+def needed(config: Mapping[str, Any]) -> Iterator[tuple[str, Feature]]:
+    """What each part of a config needs of others, with the part's key."""
     for key, node in _parts(config):
         for feature in features(locate(node["_target_"]), "needs", node):
             yield key, feature
