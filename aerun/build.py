@@ -16,6 +16,7 @@ from aerun.data import Data, DatasetOptions, Source, Spec, prepare
 from aerun.data.sources import check_source
 from aerun.errors import DataError
 from aerun.objective import Objective
+from aerun.options import option_types
 from aerun.schedules import Knobs, Schedule
 from aerun.shapes import shapes_only
 from aerun.training.loop import Training
