@@ -23,11 +23,15 @@ class Run:
         return dict(RunDirectory(self.directory).read_json("summary.json"))
 
     @property
-    def metrics(self) -> list[dict[str, float]]:
-        """The rows of ``metrics.csv``."""
+    def metrics(self) -> list[dict[str, Any]]:
+        """The rows of ``metrics.csv``: numbers, and names of phases."""
         with open(self.directory / "metrics.csv", encoding="utf-8") as file:
             return [
-                {key: float(value) for key, value in row.items() if value != ""}
+                {
+                    key: value if key == "phase" else float(value)
+                    for key, value in row.items()
+                    if value != ""
+                }
                 for row in csv.DictReader(file)
             ]
 
