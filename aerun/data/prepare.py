@@ -3,11 +3,12 @@
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import torch
 
+from aerun.data.classes import excluded_classes, without_classes
 from aerun.data.mapped import Mapped, Stored, block_slices, blocks
 from aerun.data.scaling import (
     Bounds,
@@ -17,7 +18,7 @@ from aerun.data.scaling import (
     mean_and_deviation,
     value_range,
 )
-from aerun.data.sources import check_source, some
+from aerun.data.sources import check_source
 from aerun.data.splits import Arrays, Source, Spec, Split
 from aerun.errors import DataError
 from aerun.options import Count, Natural, Positive, Range
@@ -174,9 +175,9 @@ def _split(source: Source, options: DatasetOptions) -> dict[str, _Part]:
     number = _held_for_validation(source, options, len(train))
     index = {"train": train[number:], "validation": train[:number], "test": test}
     if options.exclude_classes:
-        excluded = _excluded(source, options.exclude_classes)
+        excluded = excluded_classes(source, options.exclude_classes)
         index = {
-            name: _exclude(whence[name], chosen, excluded)
+            name: without_classes(whence[name], chosen, excluded)
             for name, chosen in index.items()
         }
     if options.limit is not None:
@@ -251,36 +252,6 @@ def _empty(part: str, total: int, options: DatasetOptions) -> DataError:
     return DataError(
         f"the {part} part is empty: {total} examples are too few for three parts"
     )
-
-
-def _excluded(source: Source, wanted: list[int | str]) -> list[int]:
-    """Numbers of the classes that were typed, by name where they have names."""
-    key = "dataset.exclude_classes"
-    labels = [part[1] for part in (source.train, source.test) if part is not None]
-    if any(part is None for part in labels):
-        raise DataError("there are no labels to exclude by; leave it out", key=key)
-    number: dict[str, Any]
-    if source.classes is not None:
-        number = {name: i for i, name in enumerate(source.classes)}
-        if not any(name.isdigit() for name in number):  # then a number is a place
-            number |= {str(i): i for i in range(len(source.classes))}
-    else:
-        known = np.unique(np.concatenate([part for part in labels if part is not None]))
-        number = {str(label): label for label in known.tolist()}
-    for name in map(str, wanted):
-        if name not in number:
-            raise DataError(
-                f"there is no class '{name}'; the classes are "
-                f"{some(list(source.classes or number), name, shown=12)}",
-                key=key,
-            )
-    return [number[str(name)] for name in wanted]
-
-
-def _exclude(arrays: Arrays, index: np.ndarray, excluded: list[int]) -> np.ndarray:
-    labels = arrays[1]
-    assert labels is not None, "the check refuses to exclude without labels"
-    return index[~np.isin(labels[index], excluded)]
 
 
 def _bounds(source: Source, parts: list[Stored]) -> Bounds:
