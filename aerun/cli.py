@@ -66,7 +66,7 @@ def _carry_out(flags: Sequence[str], overrides: Sequence[str]) -> None:
     import logging
     from contextlib import nullcontext, redirect_stdout
 
-    from aerun.answers import answer
+    from aerun.config.answers import answer
     from aerun.logs import set_up_console
 
     level = console_level(flags)

@@ -55,12 +55,21 @@ def resume_request(overrides: Sequence[str]) -> tuple[dict[str, Any], Path]:
     for key, value in typed.items():
         group, name = key.split(".")
         config[group][name] = value
+    _check_changed(config)
+    return config, directory
+
+
+def _check_changed(config: Mapping[str, Any]) -> None:
+    """Check a run's config with what was typed changed.
+
+    Raises:
+        BadRequest: With all mistakes.
+    """
     from aerun.config.check import check
 
     own = {key: value for key, value in config.items() if key not in ("format", "data")}
     if mistakes := check({**own, "run": None}):
         raise BadRequest(mistakes)
-    return config, directory
 
 
 def find_run(name: Any) -> Path:
@@ -194,11 +203,7 @@ def task_request(
         for key, value in typed.items():
             if key.startswith("dataset."):
                 config["dataset"][key.removeprefix("dataset.")] = value
-    from aerun.config.check import check
-
-    own = {key: value for key, value in config.items() if key not in ("format", "data")}
-    if mistakes := check({**own, "run": None}):
-        raise BadRequest(mistakes)
+    _check_changed(config)
     # Options instead of which a data set takes what the run knows.
     target = locate(config["dataset"]["_target_"])
     settled = {f"dataset.{name}" for name in getattr(target, "settled", ())}

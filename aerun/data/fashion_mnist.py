@@ -1,6 +1,6 @@
 """Fashion-MNIST in torchvision's file layout: harder than digits, as small."""
 
-from aerun.data.idx import read_part
+from aerun.data.idx import read_source
 from aerun.data.obtain import Published, from_mirrors, obtain
 from aerun.data.splits import Source
 
@@ -47,10 +47,4 @@ def fashion_mnist(*, root: str) -> Source:
         Xiao et al., "Fashion-MNIST: a novel image dataset for benchmarking machine
         learning algorithms" (2017).
     """
-    folder = obtain(root, FILES)
-    return Source(
-        train=read_part(folder, "train", ".gz"),
-        test=read_part(folder, "t10k", ".gz"),
-        bounds=(0, 255),
-        classes=_CLASSES,
-    )
+    return read_source(obtain(root, FILES), _CLASSES, ".gz")

@@ -8,10 +8,24 @@ from pathlib import Path
 import numpy as np
 
 from aerun.data.obtain import unusable
-from aerun.data.splits import Arrays
+from aerun.data.splits import Arrays, Source
 
 _BYTES = 8  # the format's code for unsigned bytes
 _SIDE = 28  # pixels
+
+
+def read_source(folder: Path, classes: tuple[str, ...], suffix: str = "") -> Source:
+    """Both parts of a relative of MNIST; arguments as for ``read_part``.
+
+    Raises:
+        DataError: They are no such files.
+    """
+    return Source(
+        train=read_part(folder, "train", suffix),
+        test=read_part(folder, "t10k", suffix),
+        bounds=(0, 255),
+        classes=classes,
+    )
 
 
 def read_part(folder: Path, part: str, suffix: str = "") -> Arrays:

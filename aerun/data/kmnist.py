@@ -1,6 +1,6 @@
 """Kuzushiji-MNIST in torchvision's file layout: cursive Japanese characters."""
 
-from aerun.data.idx import read_part
+from aerun.data.idx import read_source
 from aerun.data.obtain import Published, from_mirrors, obtain
 from aerun.data.splits import Source
 
@@ -32,10 +32,4 @@ def kmnist(*, root: str) -> Source:
     References:
         Clanuwat et al., "Deep learning for classical Japanese literature" (2018).
     """
-    folder = obtain(root, FILES)
-    return Source(
-        train=read_part(folder, "train", ".gz"),
-        test=read_part(folder, "t10k", ".gz"),
-        bounds=(0, 255),
-        classes=_CLASSES,
-    )
+    return read_source(obtain(root, FILES), _CLASSES, ".gz")

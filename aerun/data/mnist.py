@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from aerun.data.idx import read_part
+from aerun.data.idx import read_source
 from aerun.data.obtain import Published, download, obtain
 from aerun.data.splits import Source
 
@@ -38,13 +38,8 @@ def mnist(*, root: str) -> Source:
     References:
         LeCun et al., "Gradient-based learning applied to document recognition" (1998).
     """
-    folder = obtain(root, FILES)
-    return Source(
-        train=read_part(folder, "train"),
-        test=read_part(folder, "t10k"),
-        bounds=(0, 255),
-        classes=tuple(str(digit) for digit in range(10)),
-    )
+    digits = tuple(str(digit) for digit in range(10))
+    return read_source(obtain(root, FILES), digits)
 
 
 def _fetch(absent: Mapping[str, str], scratch: Path) -> None:
