@@ -99,12 +99,13 @@ def build_objective(config: Config, shape: tuple[int, ...]) -> Objective:
     bfloat16 = config["trainer"]["precision"] == "bfloat16"
     with _seeded(config):
         model = make(config["model"], {"shape": shape})
+        known = _known(config, model, shape)
         objective = Objective(
             model=model,
             loss=make(config["loss"]),
             reduction=config["loss"]["reduction"],
             regularizers={
-                name: make(node) for name, node in config["regularizer"].items()
+                name: make(node, known) for name, node in config["regularizer"].items()
             },
             corruption=None if corruption["_target_"] is None else make(corruption),
             autocast=torch.bfloat16 if bfloat16 else None,
@@ -112,6 +113,30 @@ def build_objective(config: Config, shape: tuple[int, ...]) -> Objective:
     if hasattr(model, "resting"):
         model.resting = build_knobs(config, objective).numbers(1, 1)
     return objective
+
+
+def sketch_objective(config: Config, shape: tuple[int, ...]) -> Objective:
+    """The objective for its shapes alone, where the parts allow that.
+
+    Raises:
+        Exception: Whatever a part raises when it is built with values.
+    """
+    with contextlib.suppress(Exception), shapes_only():
+        return build_objective(config, shape)
+    return build_objective(config, shape)
+
+
+@torch.no_grad()
+def _known(config: Config, model: Any, shape: tuple[int, ...]) -> dict[str, Any]:
+    """What regularizers may ask of the data and the model."""
+    known: dict[str, Any] = {"shape": shape}
+    targets = [locate(node["_target_"]) for node in config["regularizer"].values()]
+    if any("code_size" in option_types(target) for target in targets):
+        size = getattr(model, "code_size", None)
+        if size is None:
+            size = model.eval().encode(torch.zeros(1, *shape)).shape[1]
+        known["code_size"] = size
+    return known
 
 
 def build_knobs(config: Config, objective: Objective) -> Knobs:

@@ -52,7 +52,7 @@ def contractive(
 def has_closed_form(model: Any) -> bool:
     """Whether the encoder is one dense level with a sigmoid or tanh."""
     levels = getattr(getattr(model, "encoder", None), "levels", None)
-    if levels is None or len(levels) != 1:
+    if levels is None or len(levels) != 1 or getattr(model, "decodes_code", True):
         return False
     smooth = isinstance(levels[0].activation, nn.Sigmoid | nn.Tanh)
     return smooth and levels[0].weight.dim() == 2

@@ -117,6 +117,15 @@ class Objective(nn.Module):
         theirs = {} if opponent is None else opponent.knobs
         return list({**term.knobs, **theirs})
 
+    def wanted_activity(self, values: Mapping[str, float]) -> float | None:
+        """How active a regularizer wants the units of the code to be, if one does."""
+        named: dict[str, Any] = dict(self.regularizers.items())
+        for name, part in named.items():
+            knob = getattr(part.call, "wanted_activity", None)
+            if knob is not None:
+                return values[f"regularizer.{name}.{knob}"]
+        return None
+
     def corrupt(
         self, x: Tensor, knobs: Mapping[str, Tensor], draws: Draws | DryDraws
     ) -> tuple[Tensor, Tensor | None]:

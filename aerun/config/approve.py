@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import torch
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -14,9 +13,8 @@ from aerun.build import (
     build_objective,
     dtype_of,
     load_data,
-    make,
-    num_weights,
     resolve,
+    sketch_objective,
     trainer_options,
 )
 from aerun.config.check import check, check_data, check_output, show
@@ -55,26 +53,13 @@ def approve(config: DictConfig, *, output: str | None) -> dict[str, Any]:
     if not mistakes:
         resolved = resolve(request, data.spec)
         # Builds each part once: a bug in a user's own class shows before a directory.
-        num_weights(resolved, data.spec.shape)
-        _build_others(resolved)
+        sketch_objective(resolved, data.spec.shape)
+        trainer_options(resolved)
         if request["init_from"] is not None:
             mistakes = _check_start(resolved, data.spec.shape)
     if mistakes:
         raise BadRequest(mistakes)
     return request
-
-
-def _build_others(config: Mapping[str, Any]) -> None:
-    """Build what is not in the model; random numbers are as if it had not been."""
-    with torch.random.fork_rng(devices=[]):
-        for node in (
-            config["loss"],
-            config["corruption"],
-            *config["regularizer"].values(),
-        ):
-            if node["_target_"] is not None:
-                make(node)
-        trainer_options(config)
 
 
 def claim_output(config: DictConfig, output: str) -> Path:

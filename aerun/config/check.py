@@ -16,8 +16,8 @@ from aerun.objective import Reduction
 from aerun.options import NonNegativeKnob, Seed, option_types
 from aerun.wiring import UnknownTarget, is_part, locate
 
-_INJECTED = {"shape", "feature_names"}
-"""Parameters that no config gives: what the data know."""
+_INJECTED = {"shape", "feature_names", "code_size"}
+"""Parameters that no config gives: what the data and the model know."""
 
 _ABSENT = object()
 """Of no type that an option may have."""

@@ -79,6 +79,46 @@ def evaluate(
     return Evaluation(terms=ordered, mse=squared / elements)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CorruptedErrors:
+    """Mean squared errors against clean inputs, from corrupted ones."""
+
+    of_model: float
+    of_identity: float
+    """Of answering with the corrupted input itself."""
+
+
+@torch.no_grad()
+def corrupted_errors(
+    objective: Objective, split: Examples, values: Mapping[str, float], *, seed: int
+) -> CorruptedErrors:
+    """What a model makes of corrupted inputs, without sampling.
+
+    Args:
+        objective: With a corruption; switched to evaluation here.
+        split: Examples on the objective's device.
+        values: All numeric knobs.
+        seed: Of the corruption, from a generator of its own.
+    """
+    objective.eval()
+    generator = torch.Generator(device=split.device).manual_seed(seed)
+    probe = split.gather(slice(2))
+    knobs, dry = knob_tensors(values, probe), DryDraws(probe)
+    objective.corrupt(probe, knobs, dry)
+    of_model, of_identity, elements = 0.0, 0.0, 0
+    for x in batches(split):
+        requests = [(kind, (len(x), *shape[1:])) for kind, shape in dry.requests]
+        noise = Draws(draw(requests, generator, x.dtype))
+        seen, _ = objective.corrupt(x, knobs, noise)
+        recon = objective.model(seen).recon
+        of_model += exact_sum((recon - x).square().flatten(1).sum(1))
+        of_identity += exact_sum((seen - x).square().flatten(1).sum(1))
+        elements += x.numel()
+    return CorruptedErrors(
+        of_model=of_model / elements, of_identity=of_identity / elements
+    )
+
+
 def exact_sum(values: Tensor) -> float:
     """The sum of [B] in double precision, which not every device has."""
     return float(values.cpu().double().sum())

@@ -8,12 +8,15 @@ import torch
 from torch import Tensor, nn
 
 from aerun.data.splits import Split
+from aerun.evaluation.moments import Moments
 from aerun.evaluation.splits import batches
 from aerun.regularizers import kl_per_dimension
 
 ACTIVE_VARIANCE = 0.01
 """Variance of a posterior mean above which its unit is active (Burda et al. 2015)."""
 
+_SHOWN = 2_000_000  # activations kept for a histogram at most
+_CONSTANT = 1e-6  # units that move less over all examples are dead
 _EDGE = 0.05  # share of the range of a bounded activation that counts as its end
 
 
@@ -43,6 +46,32 @@ class PosteriorUnits:
     def num_active(self) -> int:
         """Dimensions whose posterior mean varies (by more than 0.01)."""
         return int((self.mean_variance > ACTIVE_VARIANCE).sum())
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CodeUnits:
+    """Units of the code."""
+
+    activity: np.ndarray
+    """Mean over examples of each unit, [D]."""
+    values: np.ndarray
+    """Activations of all units in the first examples, for a histogram."""
+    num_dead: int
+    """Units that give the same value for every example."""
+    num_nonzero: float
+    """Units of an example that are not exactly zero, on average."""
+    lowest: float
+    """Of all activations."""
+
+    @property
+    def sparse(self) -> bool:
+        """Whether a good part of the code is exactly zero."""
+        return self.num_nonzero < 0.9 * len(self.activity)
+
+    @property
+    def tell_activity(self) -> bool:
+        """Whether a unit's mean says how active it is: signs do not cancel out."""
+        return self.lowest >= 0 or self.sparse
 
 
 @torch.no_grad()
@@ -84,6 +113,40 @@ def posterior_units(model: Any, split: Split) -> PosteriorUnits | None:
     )
 
 
+@torch.no_grad()
+def code_units(model: Any, split: Split) -> CodeUnits:
+    """How active each unit of the code is, over a split.
+
+    Args:
+        model: With ``encode``.
+        split: Examples on the model's device.
+    """
+    moments = Moments()
+    nonzero, low, high = 0, None, None
+    shown: list[Tensor] = []
+    left = _SHOWN
+    for x in batches(split):
+        codes = model.encode(x)
+        moments.see(codes)
+        nonzero += int(codes.count_nonzero())
+        below, above = codes.amin(0), codes.amax(0)
+        low = below if low is None else torch.minimum(low, below)
+        high = above if high is None else torch.maximum(high, above)
+        rows = min(len(codes), left // codes.shape[1])
+        if rows > 0 or not shown:
+            shown.append(codes[: max(rows, 1)].cpu())
+        left -= rows * codes.shape[1]
+    assert low is not None
+    assert high is not None
+    return CodeUnits(
+        activity=moments.mean.numpy(),
+        values=torch.cat(shown).flatten().double().numpy(),
+        num_dead=int((high - low < _CONSTANT).sum()),
+        num_nonzero=nonzero / len(split),
+        lowest=float(low.min()),
+    )
+
+
 class _Extremes:
     """Running smallest and largest output of each unit of a level."""
 
@@ -115,6 +178,6 @@ class _Extremes:
         return LevelUnits(
             level=level,
             num_units=len(self.low),
-            num_dead=int((self.high - self.low < 1e-6).sum()),
+            num_dead=int((self.high - self.low < _CONSTANT).sum()),
             saturated=self.at_an_end / self.seen if self.bounds is not None else None,
         )

@@ -52,6 +52,8 @@ class Autoencoder(nn.Module):
         self.output_activation = activation_module(output_activation)
         self.knobs = {k: f"model.bottleneck.{k}" for k in knob_types(bottleneck)}
         """Numbers of the bottleneck that may be schedules, with their full names."""
+        self.decodes_code = bool(getattr(bottleneck, "decodes_code", False))
+        """Whether the code is what the bottleneck makes of the encoder's output."""
         self.resting: dict[str, float] = {}
         """Their values at the end of training, used where none are given."""
 
@@ -73,11 +75,10 @@ class Autoencoder(nn.Module):
         """
         features, code = self.encoder(x)
         given: Mapping[str, Any] = self.resting if knobs is None else knobs
-        own = {name: given[full] for name, full in self.knobs.items()}
-        latent, posterior = self.bottleneck(features, code, draws, **own)
+        latent, posterior = self.bottleneck(features, code, draws, **self._own(given))
         raw = self.decoder(latent)
         return Outputs(
-            code=code.flatten(1),
+            code=(latent if self.decodes_code else code).flatten(1),
             latent=latent.flatten(1),
             posterior=posterior,
             raw=raw,
@@ -86,7 +87,14 @@ class Autoencoder(nn.Module):
 
     def encode(self, x: Tensor) -> Tensor:
         """Codes [B, D] of inputs [B, *shape]; the mean of a posterior."""
-        return self.encoder(x)[1].flatten(1)
+        features, code = self.encoder(x)
+        if self.decodes_code:
+            code, _ = self.bottleneck(features, code, None, **self._own(self.resting))
+        return code.flatten(1)
+
+    def _own(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The bottleneck's knobs among all."""
+        return {name: given[full] for name, full in self.knobs.items()}
 
     def decode(self, latent: Tensor) -> Tensor:
         """Reconstructions [B, *shape] of codes [B, D]."""

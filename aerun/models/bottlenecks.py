@@ -12,6 +12,7 @@ from aerun.draws import Draws
 from aerun.features import POSTERIOR, declares
 from aerun.models.outputs import Posterior
 from aerun.options import Fraction, Knob, Momentum, Range
+from aerun.running import RunningMean
 
 
 class Plain(nn.Module):
@@ -68,6 +69,9 @@ class Gaussian(nn.Module):
 class TopK(nn.Module):
     """Of each example the largest code units are kept, the others set to zero."""
 
+    decodes_code = True
+    """What is decoded is also the code, which ``encode`` gives."""
+
     def forward(
         self,
         features: Tensor,
@@ -118,13 +122,10 @@ class Lifetime(nn.Module):
             momentum: Of the running mean of thresholds.
         """
         super().__init__()
-        self.share, self.spatial, self.momentum = share, spatial, momentum
+        self.share, self.spatial = share, spatial
         shape = encoder.levels[-1].output_shape
         units = shape[0] if spatial else math.prod(shape)
-        self.threshold: Tensor
-        self.register_buffer("threshold", torch.zeros(units))
-        self.batches: Tensor
-        self.register_buffer("batches", torch.zeros(()))
+        self.threshold = RunningMean(units, momentum)
 
     @staticmethod
     def smallest_batch(options: Mapping[str, Any]) -> int:
@@ -149,20 +150,12 @@ class Lifetime(nn.Module):
         if self.training:
             number = max(1, round(self.share * len(units)))
             threshold = units.topk(number, dim=0).values[-1]
-            self._remember(threshold.detach())
+            self.threshold.see(threshold)
         else:
-            threshold = self.threshold
+            threshold = self.threshold.value
         winners = (units >= threshold).to(code).detach()
         shape = (*winners.shape, 1, 1) if self.spatial else code.shape
         return kept * winners.reshape(shape), None
-
-    @torch.no_grad()
-    def _remember(self, threshold: Tensor) -> None:
-        self.batches.add_(1)
-        # The plain mean of the first batches, a running one after them.
-        weight = (1 / self.batches).clamp(min=1 - self.momentum)
-        moved = (threshold.to(self.threshold) - self.threshold) * weight
-        self.threshold.add_(moved)
 
 
 def keep_largest(rows: Tensor, k: Any, *, dim: int) -> Tensor:

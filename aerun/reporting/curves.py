@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,10 @@ from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
 from aerun.reporting.canvas import (
     CLASS_COLOURS,
+    GREY,
     INK,
     LABEL_SIZE,
+    TICK_SIZE,
     add_legend,
     fitted_limits,
     new_panels,
@@ -26,6 +29,7 @@ from aerun.reporting.canvas import (
 Row = Mapping[str, float | int | None]
 
 LOG_ABOVE = 30.0  # largest over smallest value from which a linear axis hides detail
+MAXIMUM_SPELT = 4  # phases whose names are written out
 MAXIMUM_MARKED = 30  # points; beyond, markers would merge into a thick line
 PLAIN_NAMES = {"mse": "mean squared error", "lr": "learning rate"}
 COLOURS = {
@@ -47,6 +51,15 @@ class Line:
     """Finite, [P], in the unit of the quantity."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stretch:
+    """Consecutive epochs of one phase."""
+
+    name: str
+    first: float
+    last: float
+
+
 def loss_curves(
     rows: list[dict[str, float | int | None]],
     *,
@@ -58,7 +71,8 @@ def loss_curves(
     Args:
         rows: One per epoch, as in metrics.csv: ``epoch``, ``train/<name>``,
             ``val/<name>``, ``<term>_weight``, ``lr``. Where a value is missing, None
-            or not finite, the line runs on to the next one.
+            or not finite, the line runs on to the next one. Of several phases
+            (``phase``) each has lines of its own.
         title: Text above the panels.
         best_epoch: The epoch to mark, or None. Under a schedule it is not the one of
             lowest validation loss, so it is not guessed from the rows.
@@ -89,9 +103,9 @@ def loss_curves(
         title=title,
     )
     grid = grid.ravel()
-    limits = _epoch_limits(rows)
+    limits, phases = _epoch_limits(rows), _phases(rows)
     for axes, (name, panel) in zip(grid, panels.items(), strict=False):
-        _draw_panel(axes, panel, name=name, best=best)
+        _draw_panel(axes, panel, name=name, best=best, phases=phases)
         axes.set_xlim(*limits)
     for axes in grid[len(panels) :]:
         axes.set_visible(False)
@@ -176,19 +190,64 @@ def _epoch_limits(rows: Sequence[Row]) -> tuple[float, float]:
     return low - margin, high + margin
 
 
+def _phases(rows: Sequence[Mapping[str, Any]]) -> list[Stretch]:
+    """The phases in order; one without a name where rows tell none apart."""
+    stretches: list[Stretch] = []
+    for row in rows:
+        name, epoch = str(row.get("phase", "")), float(row["epoch"])
+        if stretches and stretches[-1].name == name:
+            first = stretches.pop().first
+        else:
+            first = epoch
+        stretches.append(Stretch(name=name, first=first, last=epoch))
+    return stretches
+
+
+def _mark_phases(axes: Axes, phases: list[Stretch]) -> None:
+    """A line where a phase begins, and its name (the last word, among many)."""
+    bottom, top = axes.get_ylim()
+    # Room above the lines for the names.
+    if axes.get_yscale() == "log":
+        axes.set_ylim(bottom, top * (top / bottom) ** 0.1)
+    else:
+        axes.set_ylim(bottom, top + 0.1 * (top - bottom))
+    for before, after in pairwise(phases):
+        axes.axvline((before.last + after.first) / 2, color=GREY, linewidth=0.8)
+    for phase in phases:
+        words = phase.name.replace("_", " ")
+        text = words if len(phases) <= MAXIMUM_SPELT else words.split()[-1][:4]
+        axes.text(
+            (phase.first + phase.last) / 2,
+            0.99,
+            plain(text),
+            transform=axes.get_xaxis_transform(),
+            ha="center",
+            va="top",
+            fontsize=TICK_SIZE - 1,
+            color=INK,
+        )
+
+
 def _draw_panel(
-    axes: Axes, panel: list[Line], *, name: str, best: float | None
+    axes: Axes,
+    panel: list[Line],
+    *,
+    name: str,
+    best: float | None,
+    phases: list[Stretch],
 ) -> None:
     """Draw the lines of one quantity, and the best epoch behind them."""
     for line in panel:
-        axes.plot(
-            line.epochs,
-            line.values,
-            color=COLOURS[line.split],
-            linewidth=1.2,
-            marker="o" if len(line.values) <= MAXIMUM_MARKED else None,
-            markersize=3,
-        )
+        for phase in phases:
+            here = (line.epochs >= phase.first) & (line.epochs <= phase.last)
+            axes.plot(
+                line.epochs[here],
+                line.values[here],
+                color=COLOURS[line.split],
+                linewidth=1.2,
+                marker="o" if len(line.values) <= MAXIMUM_MARKED else None,
+                markersize=3,
+            )
     if best is not None:
         axes.axvline(best, zorder=1, **_best_style())
     style_axes(axes)
@@ -199,6 +258,8 @@ def _draw_panel(
         axes.set_ylim(*_value_limits(values))
         # An offset such as "+1.2e2" in a corner is easily overlooked.
         axes.yaxis.set_major_formatter(ScalarFormatter(useOffset=False))
+    if len(phases) > 1:
+        _mark_phases(axes, phases)
     axes.xaxis.set_major_locator(
         MaxNLocator(6, integer=True, steps=[1, 2, 5, 10], min_n_ticks=1)
     )

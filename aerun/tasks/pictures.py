@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from aerun.build import Built
 from aerun.draws import with_noise
 from aerun.evaluation.splits import collect, knob_tensors, reconstructions
-from aerun.evaluation.units import PosteriorUnits
 from aerun.rundir import RunDirectory
+from aerun.tasks.findings import Findings
 
 _SHOWN = 10  # test examples in every picture of reconstructions
 _SHOWN_IN_SPACE = 200  # points of two or three dimensions share one picture
@@ -91,9 +91,13 @@ class Pictures:
         levels = getattr(encoder, "levels", None)
         weight = getattr(levels[0], "weight", None) if levels else None
         size = int(np.prod(self.spec.shape))
-        if not self.spec.is_image or weight is None or weight.shape[-1] != size:
+        if not self.spec.is_image or weight is None:
             return
-        images = weight.detach().float().cpu().numpy().reshape(-1, *self.spec.shape)
+        images = weight.detach().float().cpu().numpy()
+        if weight.dim() == 2 and weight.shape[1] == size:
+            images = images.reshape(-1, *self.spec.shape)
+        if images.ndim != 4 or images.shape[1] not in (1, 3):
+            return
         png = filter_grid(images, title="Weights of the first level")
         self.directory.write("filters.png", png)
 
@@ -118,14 +122,23 @@ class Pictures:
             png = self._vectors({"sample": samples}, "Samples of the prior, decoded")
         self.directory.write("samples.png", png)
 
-    def posterior(self, units: PosteriorUnits | None) -> None:
-        """KL of each code dimension, of models that have one."""
-        if units is None:
-            return
+    def units(self, found: Findings) -> None:
+        """What each unit of the code does: its KL, or how active it is."""
+        from aerun.reporting.activity import activity
         from aerun.reporting.bars import kl_per_dimension
 
-        png = kl_per_dimension(units.kl, title="What each code dimension carries")
-        self.directory.write("kl_per_dimension.png", png)
+        if found.posterior is not None:
+            kl = found.posterior.kl
+            png = kl_per_dimension(kl, title="What each code dimension carries")
+            self.directory.write("kl_per_dimension.png", png)
+        elif found.code.tell_activity:
+            png = activity(
+                found.code.activity,
+                found.code.values,
+                wanted=found.wanted_activity,
+                title="How active the units of the code are on the test set",
+            )
+            self.directory.write("activity.png", png)
 
     def _show(self, rows: dict[str, Tensor], title: str) -> bytes:
         arrays = {name: self._unscaled(x) for name, x in rows.items()}

@@ -14,9 +14,10 @@ from aerun.build import Built, build, load_data, resolve
 from aerun.data import Spec, Whitening
 from aerun.errors import Interrupted, RunFailed
 from aerun.rundir import WHITENING, RunDirectory, resume_command
+from aerun.tasks.findings import final_figures
 from aerun.tasks.interruption import Wish, stop_signals
 from aerun.tasks.recorder import Recorder
-from aerun.tasks.summary import final_figures, identity
+from aerun.tasks.summary import identity
 from aerun.training.loop import NonFiniteError
 
 log = logging.getLogger("aerun")
@@ -89,18 +90,19 @@ def finish(
     """
     pictures, best = recorder.pictures, recorder.best.epoch
     with recorder.final_weights():
-        metrics, health, posterior = final_figures(recorder.built, seed=config["seed"])
+        found = final_figures(recorder.built, seed=config["seed"])
         for draw in (
             pictures.reconstructions,
             pictures.latent,
             pictures.filters,
             pictures.samples,
-            lambda: pictures.posterior(posterior),
+            lambda: pictures.units(found),
             lambda: pictures.loss_curves(recorder.rows, best),
         ):
             if wish.signum is not None:
                 return None
             draw()
+    health = list(found.health)
     if best is None:
         health.append(
             "No epoch came after the end of the last schedule, so the last weights "
@@ -109,7 +111,7 @@ def finish(
             else "Nothing was trained: trainer.epochs=0."
         )
     summary = _write_summary(
-        config, recorder, status="completed", metrics=metrics, health=health
+        config, recorder, status="completed", metrics=found.metrics, health=health
     )
     _tell(summary, recorder)
     return summary
@@ -235,10 +237,14 @@ def _tell(summary: Mapping[str, Any], recorder: Recorder) -> None:
     last = best is None or summary["final_weights"] == "last"
     log.info("Test figures at the %s:", "last epoch" if last else f"best epoch, {best}")
     units = {f"test/{k}": unit for k, unit in recorder.objective.units().items()}
+    if recorder.objective.corruption is not None:
+        units |= {"test/mse": "from clean inputs", "test/corrupted_mse":
+                  "from corrupted inputs", "identity/corrupted_mse":
+                  "of the corrupted inputs themselves"}  # fmt: skip
     for name, value in metrics.items():
         if value is not None:
             unit = units.get(name, "")
-            log.info("  %-20s %s", name, f"{value:.6g} {unit}".rstrip())
+            log.info("  %-22s %s", name, f"{value:.6g} {unit}".rstrip())
     for sentence in summary["health"]:
         log.warning("Health: %s", sentence)
     log.info("Look at %s", recorder.directory.path / "reconstructions.png")

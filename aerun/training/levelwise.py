@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from aerun.data.splits import Examples
-from aerun.features import LEVELS, declares
+from aerun.features import LEVELS, UNIT_CODE, declares, features
 from aerun.losses import mse
 from aerun.models.autoencoder import Autoencoder
 from aerun.models.bottlenecks import Plain
@@ -167,13 +167,14 @@ def _shallow(objective: Objective, level: int, *, below: nn.Module | None) -> Ob
     """The objective of one level: its input's reconstruction, and the regularizers.
 
     The outermost level has the loss of the whole; deeper ones compare codes by their
-    squared error. What a regularizer needs of the code only the innermost level has.
+    squared error. A regularizer that needs more of the code than a level gives is left
+    to the innermost one.
     """
     top = level == len(_levels(objective)) - 1
     terms: dict[str, Any] = {
         name: part.call
         for name, part in objective.regularizers.items()
-        if top or not getattr(part.call, "needs", None)
+        if top or _applies(part.call, _levels(objective)[level])
     }
     corruption = objective.corruption
     return Objective(
@@ -185,6 +186,14 @@ def _shallow(objective: Objective, level: int, *, below: nn.Module | None) -> Ob
         autocast=objective.autocast,
         below=below,
     )
+
+
+def _applies(term: Any, level: Any) -> bool:
+    """Whether a regularizer of codes is one of this level's outputs too."""
+    given = {UNIT_CODE} if isinstance(level.activation, nn.Sigmoid) else set()
+    size = getattr(term, "code_size", None)
+    fits = size is None or size == math.prod(level.output_shape)
+    return fits and features(term, "needs", {}) <= given
 
 
 def _phase(

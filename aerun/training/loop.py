@@ -261,7 +261,7 @@ class Training:
 
     def _out_of_steps(self) -> bool:
         limit = self.options.max_steps
-        return limit is not None and self.position.step >= limit
+        return limit is not None and self.position.phase_step >= limit
 
     @property
     def finished(self) -> bool:

@@ -26,7 +26,7 @@ class TrainerOptions:
     epochs: Natural
     """Passes over the training part; 0 only evaluates."""
     max_steps: Count | None
-    """Stops after so many optimizer steps, also in the middle of an epoch."""
+    """Stops a phase after so many optimizer steps, also in the middle of an epoch."""
     batch_size: Count
     lr: Positive
     """Learning rate at the first step."""

@@ -13,7 +13,7 @@ from aerun.evaluation import baselines, splits
 from aerun.evaluation.health import Evidence, health
 from aerun.evaluation.splits import evaluate
 from aerun.evaluation.units import LevelUnits, PosteriorUnits, level_units
-from aerun.tasks.summary import final_figures
+from aerun.tasks.findings import final_figures
 
 
 def _evaluate(built, batch, monkeypatch):
@@ -120,7 +120,7 @@ def test_a_linear_autoencoder_finds_the_known_plane_and_never_beats_pca():
         "trainer.lr=0.1", "trainer.epochs=40", "trainer.optimizer.beta2=0.99",
     )  # fmt: skip
     list(built.training)
-    metrics, _, _ = final_figures(built, seed=0)
+    metrics = final_figures(built, seed=0).metrics
     assert metrics["test/mse"] == pytest.approx(metrics["pca/mse"], rel=0.01)
     assert metrics["pca/largest_angle"] < 1
     x = built.data.train.gather(slice(None)).double().numpy()

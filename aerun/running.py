@@ -1,0 +1,33 @@
+"""A statistic of batches that is remembered from one to the next."""
+
+import torch
+from torch import Tensor, nn
+
+
+class RunningMean(nn.Module):
+    """The plain mean of the first values, an exponential one after them.
+
+    Buffers alone: it is saved and resumed with the weights, and a dry run leaves it
+    as it was.
+    """
+
+    def __init__(self, size: int, momentum: float) -> None:
+        """Begin with none.
+
+        Args:
+            size: Of a value, [size].
+            momentum: What the mean keeps of itself at each value, in [0, 1).
+        """
+        super().__init__()
+        self.momentum = momentum
+        self.value: Tensor
+        self.register_buffer("value", torch.zeros(size))
+        self.number: Tensor
+        self.register_buffer("number", torch.zeros(()))
+
+    @torch.no_grad()
+    def see(self, value: Tensor) -> None:
+        """Take a value [size] into account."""
+        self.number.add_(1)
+        weight = (1 / self.number).clamp(min=1 - self.momentum)
+        self.value.add_((value.detach().to(self.value) - self.value) * weight)
