@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from aerun.data import Data, DatasetOptions, Source, Spec, prepare
 from aerun.data.sources import check_source
-from aerun.errors import DataError
+from aerun.draws import DryDraws
+from aerun.errors import BadUse, DataError
 from aerun.objective import Objective
 from aerun.options import option_types
 from aerun.schedules import Knobs, Schedule
@@ -111,19 +112,38 @@ def build_objective(config: Config, shape: tuple[int, ...]) -> Objective:
             autocast=torch.bfloat16 if bfloat16 else None,
         )
     if hasattr(model, "resting"):
-        model.resting = build_knobs(config, objective).numbers(1, 1)
+        model.resting = build_knobs(config, objective).ends()
     return objective
 
 
 def sketch_objective(config: Config, shape: tuple[int, ...]) -> Objective:
-    """The objective for its shapes alone, where the parts allow that.
+    """The objective for its shapes alone, where the parts allow that; tried once.
 
     Raises:
+        BadUse: A part cannot do what its options ask for.
         Exception: Whatever a part raises when it is built with values.
     """
+    refusal = None
     with contextlib.suppress(Exception), shapes_only():
-        return build_objective(config, shape)
+        objective = build_objective(config, shape)
+        try:
+            _try(objective, config, shape)
+        except BadUse as error:
+            refusal = error
+        else:
+            return objective
+    if refusal is not None:
+        raise refusal
     return build_objective(config, shape)
+
+
+@torch.no_grad()
+def _try(objective: Objective, config: Config, shape: tuple[int, ...]) -> None:
+    """A pass of two examples of no values."""
+    x = torch.zeros(2, *shape)
+    values = build_knobs(config, objective).ends()
+    knobs = {name: torch.tensor(value) for name, value in values.items()}
+    objective.terms(x, knobs, DryDraws(x))
 
 
 @torch.no_grad()

@@ -240,15 +240,16 @@ def job(config: "DictConfig", level: int | None = None) -> float | None:
     from hydra.core.hydra_config import HydraConfig
 
     from aerun.config.compose import plain
+    from aerun.config.leftovers import without_leftovers
     from aerun.logs import set_up_console
     from aerun.wiring import locate
 
     set_up_console(level)
     directory = Path(HydraConfig.get().runtime.output_dir)
-    request = plain(config)
     from aerun.recording import recorded
 
     with recorded(directory):
+        request = plain(without_leftovers(config, HydraConfig.get(), say=True))
         summary = locate(request["task"]["_target_"])(request, directory)
     return summary["metrics"].get("test/mse")
 

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.func import vjp, vmap
 
 from aerun.draws import Draws
+from aerun.errors import BadUse
 from aerun.models.outputs import Outputs
 
 Estimator = Literal["auto", "closed_form", "exact", "hutchinson"]
@@ -33,6 +34,9 @@ def contractive(
     Returns:
         ||dh/dx||^2 per example, [B]; gradients flow through weights and activations.
 
+    Raises:
+        BadUse: There is no closed form, and it was asked for.
+
     References:
         Rifai et al., "Contractive auto-encoders: explicit invariance during feature
         extraction" (2011); Hutchinson, "A stochastic estimator of the trace of the
@@ -42,6 +46,12 @@ def contractive(
     assert out.seen is not None, "the objective sets what the encoder saw"
     chosen = choose(found, out.code.shape[1]) if estimator == "auto" else estimator
     if chosen == "closed_form":
+        if not has_closed_form(found):
+            raise BadUse(
+                "regularizer.contractive.estimator=closed_form: is for an encoder of "
+                "one dense level with model.code_activation=sigmoid or tanh, decoded "
+                "as it is; choose auto."
+            )
         return closed_form(found, out.code)
     if chosen == "exact":
         return exact(found, out.seen)

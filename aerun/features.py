@@ -22,7 +22,8 @@ class Feature:
 
 
 POSTERIOR = Feature(
-    "a code with a distribution", "choose model/bottleneck=gaussian or model=vae"
+    "a code with a distribution",
+    "choose model/bottleneck=gaussian, model=vae, or regularizer=none",
 )
 RAW = Feature("a model that gives its raw outputs (logits)", "choose loss=mse")
 UNIT_TARGET = Feature(
@@ -33,9 +34,11 @@ UNIT_DATA = Feature(
     "choose dataset.scale=unit or model.output_activation=none",
     of_data=True,
 )
+MAPS = Feature("a code made of maps", "choose model=conv_wta, or model/encoder=maps")
 LEVELS = Feature("a model made of levels", "choose trainer=default")
 UNIT_CODE = Feature(
-    "a code in (0, 1)", "choose model.code_activation=sigmoid, or model=sparse"
+    "a code in (0, 1)",
+    "choose model.code_activation=sigmoid, model=sparse, or regularizer=none",
 )
 IMAGES = Feature(
     "images", "choose a data set of images, or model/encoder=dense", of_data=True

@@ -62,6 +62,13 @@ class Knobs:
             for name, value in self.values.items()
         }
 
+    def ends(self) -> dict[str, float]:
+        """Every knob's value at the end of its schedule."""
+        return {
+            name: value.end if isinstance(value, Schedule) else value
+            for name, value in self.values.items()
+        }
+
     def tensors(
         self, step: int, total_steps: int, *, device: torch.device, dtype: torch.dtype
     ) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""The classical parts against oracles: corruption, sparsity, contraction, winners."""
+"""The classical parts against oracles: corruption, contraction, winners, kernels."""
 
 import numpy as np
 import pytest
@@ -6,21 +6,18 @@ import torch
 from making import make
 from torch import nn
 
-from aerun import contraction, corruptions, sparsity
+import aerun
+from aerun import contraction, corruptions
 from aerun.draws import Draws
+from aerun.errors import BadUse
 from aerun.evaluation.splits import knob_tensors
 from aerun.models import Autoencoder, ConvEncoder, Decoder, DenseEncoder, Plain
 from aerun.models.bottlenecks import Lifetime, TopK, largest_of_each_map
-from aerun.models.outputs import Outputs
 
 
 def _uniform(*shape, seed=0):
     generator = torch.Generator().manual_seed(seed)
     return torch.rand(*shape, generator=generator, dtype=torch.float64)
-
-
-def _code(code):
-    return Outputs(code=code, recon=code)
 
 
 # -- corruption ----------------------------------------------------------------------
@@ -65,35 +62,6 @@ def test_emphasis_weighs_the_loss_of_the_clean_target():
     torch.testing.assert_close(terms["reconstruction"], by_hand)
     assert torch.equal(out.target, x)
     assert not torch.equal(out.seen, x)
-
-
-# -- sparsity ------------------------------------------------------------------------
-
-
-def test_the_divergence_is_that_of_bernoulli_rates():
-    """KL(rho || mean) summed over units, by hand; zero at rho, gradient through it."""
-    code = _uniform(40, 7).requires_grad_()
-    rho, mean = 0.2, code.detach().mean(0).numpy()
-    by_hand = rho * np.log(rho / mean) + (1 - rho) * np.log((1 - rho) / (1 - mean))
-    found = sparsity.kl_sparsity(_code(code), nn.Identity(), rho=rho)
-    assert found.item() == pytest.approx(by_hand.sum(), rel=1e-12)
-    (gradient,) = torch.autograd.grad(found, code)
-    assert gradient.abs().min() > 0
-    at_rho = torch.full((5, 3), rho, dtype=torch.float64)
-    assert sparsity.kl_sparsity(_code(at_rho), nn.Identity(), rho=rho).abs() < 1e-12
-
-
-def test_units_without_any_activity_cost_finitely_much():
-    """A mean of exactly 0 or 1 gives a large number, not infinity."""
-    code = torch.tensor([[0.0, 1.0], [0.0, 1.0]])
-    assert sparsity.kl_sparsity(_code(code), nn.Identity(), rho=0.05).isfinite()
-
-
-def test_the_first_attempt_is_a_squared_distance():
-    """Sum over units of (mean - rho)^2."""
-    code = _uniform(40, 7)
-    found = sparsity.squared_sparsity(_code(code), nn.Identity(), rho=0.1)
-    assert found.item() == pytest.approx(((code.mean(0) - 0.1) ** 2).sum().item())
 
 
 # -- contraction ---------------------------------------------------------------------
@@ -175,6 +143,17 @@ def test_auto_takes_what_is_cheapest_and_exact(options, chosen):
     assert contraction.choose(model, model.code_size) == chosen
 
 
+@pytest.mark.parametrize(
+    "request_", [("model=k_sparse", "+regularizer=[contractive]"),
+                 ("model=contractive", "model.hidden=[20]"),
+                 ("model=contractive", "model.code_activation=relu")],
+)  # fmt: skip
+def test_a_closed_form_that_there_is_not_is_refused(request_):
+    """Before anything is trained, with what to do."""
+    with pytest.raises(BadUse, match="choose auto"):
+        aerun.run([*request_, "regularizer.contractive.estimator=closed_form"])
+
+
 def test_with_a_corruption_it_is_taken_at_the_corrupted_input():
     """The term equals the penalty at what the encoder saw, not at the clean input."""
     _, built = make("model=contractive_denoising", "model.code=20")
@@ -201,6 +180,64 @@ def test_exactly_k_survive_and_carry_the_gradient(k):
     assert (code.masked_fill(kept != 0, -np.inf).amax(1) <= smallest).all()
     (gradient,) = torch.autograd.grad(kept.sum(), code)
     assert torch.equal(gradient, (kept != 0).double())
+
+
+def _k_sparse(*more):
+    """A model, and some test examples."""
+    _, built = make("model=k_sparse", "trainer.precision=float64", *more)
+    return built.objective.model.eval(), built.data.test.gather(slice(40))
+
+
+@pytest.mark.parametrize(
+    ("k", "final"),
+    [
+        ("1", 1),
+        ("10", 10),
+        ("{start: 50, end: 7}", 7),
+        ("{start: 50, end: 7, steps: 100}", 7),
+    ],
+)
+def test_the_code_of_a_k_sparse_model_is_what_is_decoded(k, final):
+    """Exactly k non-zeros per example, k at its final value, and these reconstruct."""
+    model, x = _k_sparse(f"model.bottleneck.k={k}")
+    with torch.no_grad():
+        code, out = model.encode(x), model(x)
+        _, whole = model.encoder(x)
+        assert ((code != 0).sum(1) == final).all()
+        assert torch.equal(code[code != 0], whole[code != 0])
+        assert torch.equal(out.code, code)
+        assert torch.equal(model.decode(code), out.recon)
+
+
+@pytest.mark.parametrize("code_activation", ["sigmoid", "tanh"])
+def test_contraction_of_a_k_sparse_code_is_that_of_its_winners(code_activation):
+    """No closed form, but autograd's Jacobian of the code, with k rows at most."""
+    model, x = _k_sparse(
+        f"model.code_activation={code_activation}", "model.code=30",
+        "model.bottleneck.k=4",
+    )  # fmt: skip
+    assert contraction.choose(model, model.code_size) == "exact"
+    assert contraction.mean_norm(model, [x]) is None
+    some = x[:5]
+    by_autograd = _by_autograd(model, some)
+    assert (by_autograd > 0).all()
+    torch.testing.assert_close(contraction.exact(model, some), by_autograd)
+    model.decodes_code = False
+    assert (contraction.exact(model, some) > 2 * by_autograd).all()
+
+
+@pytest.mark.parametrize("model", ["wta", "conv_wta"])
+def test_the_code_of_a_winner_take_all_model_is_whole(model):
+    """Encoding gives all rectified activations; only decoding leaves winners."""
+    _, built = make(f"model={model}", "trainer.epochs=1", "dataset.limit=300")
+    list(built.training)
+    net, x = built.objective.eval().model, built.data.test.gather(slice(50))
+    with torch.no_grad():
+        _, whole = net.encoder(x)
+        out, code = net(x), net.encode(x)
+    assert torch.equal(code, whole.flatten(1).relu())
+    assert torch.equal(out.code, code)
+    assert 0 < out.latent.count_nonzero() < 0.5 * code.count_nonzero()
 
 
 def _stub(shape):

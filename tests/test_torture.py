@@ -1,5 +1,6 @@
 """Real runs in processes of their own, killed and interrupted at random instants."""
 
+import csv
 import json
 import os
 import random
@@ -22,6 +23,15 @@ REQUEST = [
     "trainer.epochs=150", "trainer.checkpoint_every=5", "trainer.preview_every=0",
     "trainer.threads=1", "trainer.ema=0.99",
 ]  # fmt: skip
+# Two levels and all together; the code's running mean is a state beside the weights.
+GREEDY = [
+    "model=stacked", "model.hidden=[48]", "model.code=24", "model.activation=elu",
+    "model.code_activation=sigmoid", "regularizer=[kl_sparsity]",
+    "regularizer.kl_sparsity.momentum=0.9", "corruption=masking", "trainer=greedy",
+    "trainer.epochs=50", "trainer.finetune_epochs=10", "trainer.checkpoint_every=7",
+    "trainer.preview_every=0", "trainer.threads=1", "trainer.ema=0.9",
+]  # fmt: skip
+LEVEL_EPOCHS = 50
 FILES = ("metrics.csv", "checkpoints/last.safetensors", "checkpoints/best.safetensors")
 
 
@@ -38,13 +48,23 @@ def _run(*arguments: str, cwd: Path) -> None:
     assert process.returncode == 0, errors
 
 
+def _whole(folder: Path, request: list[str]) -> tuple[Path, float]:
+    """A folder with a run that nothing interrupts, and how long that trains."""
+    _run(*request, f"hydra.run.dir={folder / 'whole'}", cwd=folder)
+    rows = (folder / "whole/timing.csv").read_text().splitlines()[1:]
+    return folder, sum(float(row.split(",")[1]) for row in rows)
+
+
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory) -> tuple[Path, float]:
     """The uninterrupted run, and how long it trains."""
-    folder = tmp_path_factory.mktemp("torture")
-    _run(*REQUEST, f"hydra.run.dir={folder / 'whole'}", cwd=folder)
-    rows = (folder / "whole/timing.csv").read_text().splitlines()[1:]
-    return folder, sum(float(row.split(",")[1]) for row in rows)
+    return _whole(tmp_path_factory.mktemp("torture"), REQUEST)
+
+
+@pytest.fixture(scope="module")
+def levels(tmp_path_factory) -> tuple[Path, float]:
+    """The same, layer by layer."""
+    return _whole(tmp_path_factory.mktemp("levels"), GREEDY)
 
 
 def _wait_for(path: Path, process: subprocess.Popen[str]) -> None:
@@ -68,6 +88,11 @@ def _check_recovery(whole, seed: int, signum: int) -> None:
         assert process.returncode in (130, 143), errors
         assert "task=resume" in errors
         assert "Traceback" not in errors
+    _check_continued(folder, directory)
+
+
+def _check_continued(folder: Path, directory: Path) -> None:
+    """Resume what was stopped: files and figures are those of the whole run."""
     for path in directory.rglob("*.json"):
         json.loads(path.read_text())
     _run("task=resume", f"run={directory}", cwd=folder)
@@ -80,6 +105,30 @@ def _check_recovery(whole, seed: int, signum: int) -> None:
     assert summary["metrics"] == kept["metrics"]
 
 
+def _phases(directory: Path) -> list[str]:
+    """The phase of each epoch in the table, so far."""
+    table = directory / "metrics.csv"
+    if not table.exists():
+        return []
+    with open(table) as file:
+        return [row["phase"] for row in csv.DictReader(file)]
+
+
+def _killed(levels, name: str, rows: int, seed: int) -> Path:
+    """A greedy run killed within about an epoch after so many were recorded."""
+    folder, seconds = levels
+    epoch = seconds / len(_phases(folder / "whole"))
+    directory = folder / name
+    process = _start(*GREEDY, f"hydra.run.dir={directory}", cwd=folder)
+    while len(_phases(directory)) < rows and process.poll() is None:
+        time.sleep(0.002)
+    time.sleep(random.Random(seed).uniform(0, 1.5 * epoch))
+    assert process.poll() is None, "it ended before it could be killed"
+    process.kill()
+    process.communicate(timeout=60)
+    return directory
+
+
 @pytest.mark.parametrize("seed", range(10))
 def test_a_killed_run_continues_as_if_it_had_not_been(whole, seed):
     """After kill -9 at a random instant the resumed run equals the whole one."""
@@ -90,6 +139,26 @@ def test_a_killed_run_continues_as_if_it_had_not_been(whole, seed):
 def test_an_interrupted_run_continues_as_if_it_had_not_been(whole, seed):
     """After Ctrl-C at a random instant the resumed run equals the whole one."""
     _check_recovery(whole, seed, signal.SIGINT)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_run_killed_in_its_second_level_continues_as_if_it_had_not(levels, seed):
+    """After kill -9 there: the same bits as without, from the first epoch on."""
+    within = 1 if seed == 0 else random.Random(seed).randint(2, LEVEL_EPOCHS // 2)
+    directory = _killed(levels, f"level_2_{seed}", LEVEL_EPOCHS + within, seed)
+    phases = _phases(directory)
+    assert set(phases[LEVEL_EPOCHS:]) == {"level_2"}
+    assert len(phases) >= LEVEL_EPOCHS + within
+    _check_continued(levels[0], directory)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_run_killed_between_two_levels_continues_as_if_it_had_not(levels, seed):
+    """The best weights of a level are what the next one builds on, kill or not."""
+    last = LEVEL_EPOCHS * (1 + seed % 2)
+    directory = _killed(levels, f"between_{seed}", last, seed)
+    assert len(_phases(directory)) >= last
+    _check_continued(levels[0], directory)
 
 
 @pytest.mark.parametrize(

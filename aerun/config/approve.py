@@ -19,6 +19,7 @@ from aerun.build import (
 )
 from aerun.config.check import check, check_data, check_output, show
 from aerun.config.compose import explained, plain
+from aerun.config.leftovers import without_leftovers
 from aerun.config.mistakes import BadRequest, Mistake
 from aerun.config.stored import find_run
 from aerun.errors import AerunError, DataError
@@ -40,7 +41,7 @@ def approve(config: DictConfig, *, output: str | None) -> dict[str, Any]:
     """
     directory = None if output is None else _directory(config, output)
     try:
-        request = plain(config)
+        request = plain(without_leftovers(config, config.hydra, say=output is None))
     except OmegaConfBaseException as error:
         raise BadRequest([explained(error)]) from None
     mistakes = check(request)

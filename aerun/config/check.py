@@ -16,8 +16,11 @@ from aerun.objective import Reduction
 from aerun.options import NonNegativeKnob, Seed, option_types
 from aerun.wiring import UnknownTarget, is_part, locate
 
-_INJECTED = {"shape", "feature_names", "code_size"}
-"""Parameters that no config gives: what the data and the model know."""
+_INJECTED = {"shape", "feature_names"}
+"""Parameters that no config gives: what the data know."""
+
+_OF_MODEL = frozenset({"code_size"})
+"""The same of regularizers: what the model knows."""
 
 _ABSENT = object()
 """Of no type that an option may have."""
@@ -85,7 +88,9 @@ def check(config: Mapping[str, Any]) -> list[Mistake]:
         if group == "regularizer":
             for name, node in config[group].items():
                 key = f"{group}.{name}"
-                mistakes += _check_node(node, key, everywhere, RegularizerOptions)
+                mistakes += _check_node(
+                    node, key, everywhere, RegularizerOptions, known=_OF_MODEL
+                )
         elif group != "corruption" or config[group].get("_target_") is not None:
             mistakes += _check_node(config[group], group, everywhere, hosts.get(group))
     mistakes += _check_device(config.get("device"), config["trainer"].get("precision"))
@@ -149,6 +154,7 @@ def _check_node(
     everywhere: list[str],
     host: type | None = None,
     around: frozenset[str] = frozenset(),
+    known: frozenset[str] = frozenset(),
 ) -> Iterator[Mistake]:
     """Check a node and its children against what their targets accept."""
     if not isinstance(node, Mapping) or not isinstance(node.get("_target_"), str):
@@ -168,7 +174,7 @@ def _check_node(
         # A child may ask the node around it for what its own node does not give.
         asked = _options_of(child)
         accepted |= {k: asked[k] for k in asked if k not in child}
-    closed = _INJECTED | around | frozenset(children)
+    closed = _INJECTED | known | around | frozenset(children)
     own = {k: v for k, v in accepted.items() if k not in closed}
     options = {k: v for k, v in node.items() if k not in children and k != "_target_"}
     required = not around

@@ -22,7 +22,7 @@ _EDGE = 0.05  # share of the range of a bounded activation that counts as its en
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LevelUnits:
-    """Units of one encoder level."""
+    """Units of one encoder level; of one that gives maps, each map is a unit."""
 
     level: int
     """Counted from 1, at the input."""
@@ -50,7 +50,7 @@ class PosteriorUnits:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CodeUnits:
-    """Units of the code."""
+    """Units of the code; of a code of maps, each map is a unit."""
 
     activity: np.ndarray
     """Mean over examples of each unit, [D]."""
@@ -59,14 +59,16 @@ class CodeUnits:
     num_dead: int
     """Units that give the same value for every example."""
     num_nonzero: float
-    """Units of an example that are not exactly zero, on average."""
+    """Values of an example's code that are not exactly zero, on average."""
+    size: int
+    """Values of a code."""
     lowest: float
     """Of all activations."""
 
     @property
     def sparse(self) -> bool:
         """Whether a good part of the code is exactly zero."""
-        return self.num_nonzero < 0.9 * len(self.activity)
+        return self.num_nonzero < 0.9 * self.size
 
     @property
     def tell_activity(self) -> bool:
@@ -125,11 +127,13 @@ def code_units(model: Any, split: Split) -> CodeUnits:
     nonzero, low, high = 0, None, None
     shown: list[Tensor] = []
     left = _SHOWN
+    shape = getattr(model, "code_shape", None)
     for x in batches(split):
         codes = model.encode(x)
-        moments.see(codes)
+        units = _per_unit(codes if shape is None else codes.unflatten(1, shape))
+        moments.see(units)
         nonzero += int(codes.count_nonzero())
-        below, above = codes.amin(0), codes.amax(0)
+        below, above = units.amin(0), units.amax(0)
         low = below if low is None else torch.minimum(low, below)
         high = above if high is None else torch.maximum(high, above)
         rows = min(len(codes), left // codes.shape[1])
@@ -143,8 +147,16 @@ def code_units(model: Any, split: Split) -> CodeUnits:
         values=torch.cat(shown).flatten().double().numpy(),
         num_dead=int((high - low < _CONSTANT).sum()),
         num_nonzero=nonzero / len(split),
+        size=codes.shape[1],
         lowest=float(low.min()),
     )
+
+
+def _per_unit(values: Tensor) -> Tensor:
+    """Rows with a column per unit, [N, D], of [B, D] or of maps [B, D, H, W]."""
+    if values.dim() < 4:
+        return values.flatten(1)
+    return values.movedim(1, -1).flatten(0, -2)
 
 
 class _Extremes:
@@ -160,7 +172,7 @@ class _Extremes:
 
     def see(self, level: nn.Module, inputs: object, output: Tensor) -> None:
         """Take a batch [B, ...] into account."""
-        rows = output.flatten(1)
+        rows = _per_unit(output)
         low, high = rows.amin(0), rows.amax(0)
         self.low = low if self.low is None else torch.minimum(self.low, low)
         self.high = high if self.high is None else torch.maximum(self.high, high)

@@ -53,7 +53,7 @@ class Autoencoder(nn.Module):
         self.knobs = {k: f"model.bottleneck.{k}" for k in knob_types(bottleneck)}
         """Numbers of the bottleneck that may be schedules, with their full names."""
         self.decodes_code = bool(getattr(bottleneck, "decodes_code", False))
-        """Whether the code is what the bottleneck makes of the encoder's output."""
+        """Whether the code is what is decoded, not what the encoder gives."""
         self.resting: dict[str, float] = {}
         """Their values at the end of training, used where none are given."""
 
@@ -78,7 +78,7 @@ class Autoencoder(nn.Module):
         latent, posterior = self.bottleneck(features, code, draws, **self._own(given))
         raw = self.decoder(latent)
         return Outputs(
-            code=(latent if self.decodes_code else code).flatten(1),
+            code=self._coded(code, latent).flatten(1),
             latent=latent.flatten(1),
             posterior=posterior,
             raw=raw,
@@ -88,9 +88,17 @@ class Autoencoder(nn.Module):
     def encode(self, x: Tensor) -> Tensor:
         """Codes [B, D] of inputs [B, *shape]; the mean of a posterior."""
         features, code = self.encoder(x)
+        latent = code
         if self.decodes_code:
-            code, _ = self.bottleneck(features, code, None, **self._own(self.resting))
-        return code.flatten(1)
+            latent, _ = self.bottleneck(features, code, None, **self._own(self.resting))
+        return self._coded(code, latent).flatten(1)
+
+    def _coded(self, raw: Tensor, latent: Tensor) -> Tensor:
+        """The code, of the encoder's output and what is decoded of it."""
+        if self.decodes_code:
+            return latent
+        own = getattr(self.bottleneck, "code", None)
+        return raw if own is None else own(raw)
 
     def _own(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """The bottleneck's knobs among all."""

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from aerun.draws import Draws
-from aerun.features import POSTERIOR, declares
+from aerun.features import MAPS, POSTERIOR, Feature, declares
 from aerun.models.outputs import Posterior
 from aerun.options import Fraction, Knob, Momentum, Range
 from aerun.running import RunningMean
@@ -55,7 +55,9 @@ class Gaussian(nn.Module):
             What to decode, [B, D], and the posterior.
         """
         log_variance = self.log_variance(features)
-        posterior = Posterior(mean=code, log_variance=log_variance)
+        posterior = Posterior(
+            mean=code.flatten(1), log_variance=log_variance.flatten(1)
+        )
         if draws is None:
             return code, posterior
         noise = draws.ask("normal", *code.shape)
@@ -94,16 +96,23 @@ class TopK(nn.Module):
         References:
             Makhzani & Frey, "k-sparse autoencoders" (2013), section 2.1.
         """
-        return keep_largest(code.flatten(1), k, dim=1).view_as(code), None
+        return keep_largest(code.flatten(1), k).view_as(code), None
 
 
+def _spatial(options: Mapping[str, Any]) -> frozenset[Feature]:
+    return frozenset({MAPS}) if options["spatial"] else frozenset()
+
+
+@declares(needs=_spatial)
 class Lifetime(nn.Module):
     """Of each code unit the largest activations of a batch are kept.
 
     With ``spatial`` only the largest value of each map survives first. A single example
     has no batch: outside training a unit is kept where it reaches the running mean of
-    its smallest kept activation, so that about the same share is. The code itself,
-    which ``encode`` gives, is whole, as the paper's features are.
+    its smallest kept activation, so that about the same share is. Winners are
+    rectified, and learn also where that makes them zero: no unit is ever without a
+    gradient. The code itself, which ``encode`` gives, is rectified and whole, as the
+    paper's features are.
 
     References:
         Makhzani & Frey, "Winner-take-all autoencoders" (2015), sections 2 and 3.
@@ -127,6 +136,10 @@ class Lifetime(nn.Module):
         units = shape[0] if spatial else math.prod(shape)
         self.threshold = RunningMean(units, momentum)
 
+    def code(self, raw: Tensor) -> Tensor:
+        """What ``encode`` gives of the encoder's output [B, ...]."""
+        return raw.relu()
+
     @staticmethod
     def smallest_batch(options: Mapping[str, Any]) -> int:
         """The smallest batch of which the share is at least one example."""
@@ -139,7 +152,7 @@ class Lifetime(nn.Module):
 
         Args:
             features: Unused.
-            code: [B, D], or maps [B, C, H, W].
+            code: [B, D], or maps [B, C, H, W], not rectified.
             draws: Unused.
 
         Returns:
@@ -155,17 +168,21 @@ class Lifetime(nn.Module):
             threshold = self.threshold.value
         winners = (units >= threshold).to(code).detach()
         shape = (*winners.shape, 1, 1) if self.spatial else code.shape
-        return kept * winners.reshape(shape), None
+        rectified = kept + (kept.relu() - kept).detach()
+        return rectified * winners.reshape(shape), None
 
 
-def keep_largest(rows: Tensor, k: Any, *, dim: int) -> Tensor:
-    """Values [B, D] with all but the k largest along a dimension set to zero.
+def keep_largest(rows: Tensor, k: Any) -> Tensor:
+    """Values [B, D] with all but the k largest of each row set to zero.
 
-    By rank, so that k may be a tensor, and differ between jobs trained together.
+    By a threshold, so that k may be a tensor, and differ between jobs trained together.
     """
-    order = rows.detach().argsort(dim=dim, descending=True, stable=True)
-    rank = order.argsort(dim=dim)
-    return rows * (rank < k).to(rows)
+    values, k = rows.detach(), torch.as_tensor(k, device=rows.device)
+    place = (values.shape[1] - k).clamp(min=0).long()
+    smallest = values.sort(dim=1).values.gather(1, place.expand(len(values), 1))
+    above, level = values > smallest, values == smallest
+    left = k - above.sum(1, keepdim=True)
+    return rows * (above | (level & (level.cumsum(1) <= left))).to(rows)
 
 
 def largest_of_each_map(maps: Tensor) -> Tensor:

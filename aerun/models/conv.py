@@ -1,14 +1,14 @@
 """Convolutional levels of exact sizes, and the encoder made of them."""
 
 import math
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from aerun.features import IMAGES, declares
+from aerun.features import IMAGES, MAPS, Feature, declares
 from aerun.models.activations import Activation, activation_module
 from aerun.models.dense import DenseLevel
 from aerun.models.levels import Encoder, Initialization
@@ -146,7 +146,11 @@ class TransposedConvLevel(nn.Module):
         return self.activation(maps)
 
 
-@declares(needs=frozenset({IMAGES}))
+def _maps(options: Mapping[str, Any]) -> frozenset[Feature]:
+    return frozenset() if options["dense_code"] else frozenset({MAPS})
+
+
+@declares(needs=frozenset({IMAGES}), provides=_maps)
 class ConvEncoder(Encoder):
     """Convolutional levels, and a dense one to the code where that is wanted."""
 

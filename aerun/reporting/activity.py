@@ -87,8 +87,16 @@ def _draw_means(axes: Axes, means: np.ndarray, wanted: float | None) -> None:
     axes.set_xlabel("unit, most active first", fontsize=LABEL_SIZE, color=INK)
 
 
+def _range(values: np.ndarray) -> tuple[float, float]:
+    """From least to most; wider where rounding alone tells them apart."""
+    low, high = float(values.min()), float(values.max())
+    if high - low > 1e-9 * max(abs(low), abs(high)):
+        return low, high
+    return fitted_limits(values)
+
+
 def _draw_histogram(axes: Axes, values: np.ndarray) -> None:
-    counts, edges = np.histogram(values, bins=BINS)
+    counts, edges = np.histogram(values, bins=BINS, range=_range(values))
     share = counts / counts.sum()
     axes.stairs(share, edges, fill=True, color=CLASS_COLOURS[0])
     style_axes(axes)

@@ -7,6 +7,7 @@ differ in where those codes come from, and so only in speed.
 
 import math
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from aerun.data.splits import Examples
-from aerun.features import LEVELS, UNIT_CODE, declares, features
+from aerun.features import LEVELS, UNIT_CODE, UNIT_DATA, Feature, declares, features
 from aerun.losses import mse
 from aerun.models.autoencoder import Autoencoder
 from aerun.models.bottlenecks import Plain
@@ -168,15 +169,21 @@ def _shallow(objective: Objective, level: int, *, below: nn.Module | None) -> Ob
 
     The outermost level has the loss of the whole; deeper ones compare codes by their
     squared error. A regularizer that needs more of the code than a level gives is left
-    to the innermost one.
+    to the innermost one, a corruption that needs data in [0, 1] to the outermost where
+    codes are not.
     """
     top = level == len(_levels(objective)) - 1
     terms: dict[str, Any] = {
-        name: part.call
+        # One that remembers batches has those of each level by themselves.
+        name: part.call if top else deepcopy(part.call)
         for name, part in objective.regularizers.items()
         if top or _applies(part.call, _levels(objective)[level])
     }
     corruption = objective.corruption
+    if corruption is not None and level > 0:
+        below_it = _levels(objective)[level - 1]
+        if not features(corruption.call, "needs", {}) <= _range_of(below_it):
+            corruption = None
     return Objective(
         model=_truncated(objective, level, first=level),
         loss=objective.loss.call if level == 0 else mse,
@@ -190,10 +197,15 @@ def _shallow(objective: Objective, level: int, *, below: nn.Module | None) -> Ob
 
 def _applies(term: Any, level: Any) -> bool:
     """Whether a regularizer of codes is one of this level's outputs too."""
-    given = {UNIT_CODE} if isinstance(level.activation, nn.Sigmoid) else set()
     size = getattr(term, "code_size", None)
     fits = size is None or size == math.prod(level.output_shape)
-    return fits and features(term, "needs", {}) <= given
+    return fits and features(term, "needs", {}) <= _range_of(level)
+
+
+def _range_of(level: Any) -> frozenset[Feature]:
+    """What is known of the codes that a level gives."""
+    sigmoid = isinstance(level.activation, nn.Sigmoid)
+    return frozenset({UNIT_CODE, UNIT_DATA}) if sigmoid else frozenset()
 
 
 def _phase(

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
+from aerun.reporting.activity import activity
 from aerun.reporting.bars import kl_per_dimension
 from aerun.reporting.curves import loss_curves
 from aerun.reporting.filters import filter_grid
@@ -35,6 +36,8 @@ ROWS = [
     for epoch in range(1, 31)
 ]
 
+PHASES = [{**row, "phase": f"level_{1 + (row['epoch'] > 12)}"} for row in ROWS]
+
 grid = partial(image_grid, low=0.0, high=1.0)
 samples = partial(sample_grid, low=0.0, high=1.0)
 vectors = partial(vector_grid, feature_names=None)
@@ -52,6 +55,10 @@ FIGURES = {
     "curves, one row": partial(loss_curves, ROWS[:1]),
     "curves, 2000 rows": partial(
         loss_curves, [{**ROWS[i % 30], "epoch": i} for i in range(2000)]
+    ),
+    "curves of two phases": partial(loss_curves, PHASES),
+    "curves of ten phases": partial(
+        loss_curves, [{**row, "phase": f"level_{row['epoch'] // 3}"} for row in ROWS]
     ),
     "digits": partial(grid, pair(IMAGES[:10])),
     "three rows": partial(grid, {**pair(IMAGES[:10]), "corrupted": IMAGES[10:20]}),
@@ -77,6 +84,13 @@ FIGURES = {
     "bars": partial(kl_per_dimension, np.abs(CODES[0])),
     "2000 bars": partial(kl_per_dimension, np.resize(np.abs(CODES), 2000)),
     "bars of a collapsed code": partial(kl_per_dimension, np.zeros(4)),
+    "activity": partial(activity, IMAGES.mean((0, 1, 2)), IMAGES.ravel(), wanted=None),
+    "activity, wanted": partial(activity, CODES[0] ** 2, CODES.ravel(), wanted=0.05),
+    "activity of one unit": partial(activity, np.ones(1), np.ones(1), wanted=None),
+    "activity of 2000 units": partial(
+        activity, np.resize(CODES, 2000), np.resize(CODES, 2_000_000), wanted=0.05
+    ),
+    "activity of a dead code": partial(activity, np.zeros(9), np.zeros(9), wanted=0.1),
 }
 every_figure = pytest.mark.parametrize("draw", FIGURES.values(), ids=FIGURES)
 

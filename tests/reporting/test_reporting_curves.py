@@ -108,6 +108,82 @@ def test_no_best_epoch_is_marked_when_none_is_given(figure_of):
     assert [t.get_text() for t in figure.legends[0].get_texts()] == ["train"]
 
 
+def in_phases(*lengths: int) -> list[dict[str, float | None]]:
+    """Rows of phases level_1, level_2, ... of so many epochs."""
+    total = sum(lengths)
+    rows = make_rows(
+        train_loss=np.linspace(9, 2, total).tolist(),
+        val_loss=np.linspace(8, 3, total).tolist(),
+    )
+    names = [
+        f"level_{i + 1}" for i, length in enumerate(lengths) for _ in range(length)
+    ]
+    return [{"phase": name, **row} for name, row in zip(names, rows, strict=True)]
+
+
+def _pieces(line):
+    """The epochs of a line, parted where it is broken."""
+    epochs = line.get_xdata()
+    parts = np.split(epochs, np.flatnonzero(np.isnan(epochs)))
+    return [[epoch for epoch in part if np.isfinite(epoch)] for part in parts]
+
+
+def _boundaries(axes):
+    """Where vertical lines stand between phases."""
+    return [x for lines in axes.collections for x in [s[0, 0] for s in
+            lines.get_segments()]]  # fmt: skip
+
+
+def test_each_phase_has_lines_of_its_own_and_a_boundary(figure_of):
+    """No line joins two phases; between them stands one, and each has its name."""
+    rows = in_phases(3, 2)
+    axes = panels(figure_of(curves, "loss_curves", rows, title=""))["loss"]
+    lines = axes.get_lines()
+    assert [_pieces(line) for line in lines] == [[[1, 2, 3], [4, 5]]] * 2
+    for line, key in zip(lines, ("train/loss", "val/loss"), strict=True):
+        drawn = line.get_ydata()
+        assert drawn[np.isfinite(drawn)].tolist() == [row[key] for row in rows]
+    assert _boundaries(axes) == [3.5]
+    named = [(text.get_text(), text.get_position()[0]) for text in axes.texts]
+    assert named == [("level 1", 2), ("level 2", 4.5)]
+
+
+@pytest.mark.parametrize(
+    ("lengths", "names"),
+    [
+        ((1, 1, 1, 1), ["level 1", "level 2", "level 3", "level 4"]),
+        ((2, 1, 1, 1, 3), ["1", "2", "3", "4", "5"]),
+    ],
+)
+def test_names_of_many_phases_are_cut(lengths, names, figure_of):
+    """Up to four are written out; of more only the last word is."""
+    axes = figure_of(curves, "loss_curves", in_phases(*lengths), title="").axes[0]
+    assert [text.get_text() for text in axes.texts] == names
+    assert [len(_pieces(line)) for line in axes.get_lines()] == 2 * [len(lengths)]
+    assert len(_boundaries(axes)) == len(lengths) - 1
+
+
+def test_a_quantity_of_one_phase_stays_in_it(figure_of):
+    """A term that only the second level has is drawn there alone, without gaps."""
+    rows = in_phases(2, 3)
+    for row in rows[2:]:
+        row["train/kl"] = 1.0 / row["epoch"]
+    axes = panels(figure_of(curves, "loss_curves", rows, title=""))["kl"]
+    (line,) = axes.get_lines()
+    assert _pieces(line) == [[3, 4, 5]]
+
+
+def test_rows_of_one_phase_are_drawn_as_if_they_told_none(figure_of):
+    """The same file with and without its name: one line per split, no boundary."""
+    rows = in_phases(5)
+    bare = [{k: v for k, v in row.items() if k != "phase"} for row in rows]
+    assert loss_curves(rows, title="") == loss_curves(bare, title="")
+    axes = figure_of(curves, "loss_curves", bare, title="").axes[0]
+    assert [len(line.get_xdata()) for line in axes.get_lines()] == [5, 5]
+    assert list(axes.texts) == []
+    assert _boundaries(axes) == []
+
+
 @pytest.mark.parametrize("num_epochs", [1, 2, 3, 7, 250])
 def test_epoch_ticks_are_whole_numbers(num_epochs, figure_of):
     """No tick of the epoch axis lies between two epochs, however few they are."""

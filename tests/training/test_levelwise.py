@@ -1,5 +1,7 @@
 """Training layer by layer: what moves, what stays, and that both ways agree."""
 
+import csv
+
 import pytest
 import torch
 from making import make
@@ -93,3 +95,32 @@ def test_the_events_of_each_phase_count_their_own_epochs():
     epochs = [(e.phase, e.epoch) for e in events if isinstance(e, EpochEnded)]
     assert epochs == [("level_1", 1), ("level_1", 2), ("level_2", 1), ("level_2", 2)]
     assert [e.last for e in events if isinstance(e, PhaseEnded)] == [False, True]
+
+
+@pytest.mark.parametrize("trainer", ["greedy", "phased"])
+def test_a_smoke_run_reaches_every_phase(trainer, recorder):
+    """The limit of steps is each phase's own: of all two epochs, the second one cut."""
+    run = recorder(
+        "model=stacked", f"trainer={trainer}", "experiment=smoke",
+        "trainer.finetune_epochs=2",
+    )  # fmt: skip
+    assert run.run(lambda: False)
+    with open(run.directory.path / "metrics.csv") as file:
+        rows = [(row["phase"], int(row["step"])) for row in csv.DictReader(file)]
+    phases = ["level_1", "level_2", "finetune"]
+    assert rows == [
+        (phase, 6 * i + step) for i, phase in enumerate(phases) for step in (4, 6)
+    ]
+
+
+@pytest.mark.parametrize("max_steps", [1, 4, 5, 100])
+def test_max_steps_counts_within_a_phase(max_steps):
+    """Each level makes so many steps, or as many as its epochs have."""
+    _, built = make(*STACK, "trainer=greedy", f"trainer.max_steps={max_steps}")
+    steps, ends = 0, []
+    for event in built.training:
+        steps += isinstance(event, StepEnded)
+        if isinstance(event, PhaseEnded):
+            ends.append((event.phase, steps))
+    each = min(max_steps, 8)
+    assert ends == [("level_1", each), ("level_2", 2 * each)]
