@@ -30,8 +30,8 @@ test: $(READY)  ## the test suite
 	$(BIN)/python -m pytest -m "not slow" $(PARALLEL)
 
 test-all: $(READY)  ## the same and what takes longer: killed runs, figures on MNIST
-	$(BIN)/python -m pytest -m "not slow" $(PARALLEL)
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m "not slow or shared" $(PARALLEL)
+	$(BIN)/python -m pytest -m "slow and not shared"
 
 lint: $(READY)  ## style and types
 	$(BIN)/ruff check .

@@ -72,6 +72,7 @@ def _model(*, hidden=(), code=6, activation="tanh", code_activation="sigmoid"):
     encoder = DenseEncoder(
         shape=(9,), hidden=list(hidden), code=code, activation=activation,
         code_activation=code_activation, initialization="default",
+        centred=False,
     )  # fmt: skip
     decoder = Decoder(
         encoder=encoder, activation=activation, initialization="default", tied=False

@@ -262,6 +262,7 @@ def test_most_pairs_work():
 
 
 @pytest.mark.slow
+@pytest.mark.shared
 @pytest.mark.parametrize("couple", COUPLES, ids=" ".join)
 def test_all_pairs_of_two_groups(couple):
     """Each trains or lacks something; every option works with one of the others."""

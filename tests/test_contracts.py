@@ -16,7 +16,7 @@ from aerun.training.state import load_weights, weights_of
 from aerun.training.step import Step
 
 MODELS = options("model")
-COUPLED = {"sparse", "wta", "conv_wta"}  # by a statistic of the batch
+COUPLED = {"sparse", "k_sparse", "wta", "conv_wta"}  # by a statistic of the batch
 
 
 def _first_batch(built, size=12):

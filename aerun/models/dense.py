@@ -11,6 +11,9 @@ from aerun.models.activations import Activation, activation_module
 from aerun.models.levels import Encoder, Initialization
 from aerun.models.weights import draw_bias, draw_weight
 from aerun.options import Count
+from aerun.running import RunningMean
+
+_SLOW = 0.999  # momentum of the mean of inputs: of about a thousand batches
 
 
 class DenseLevel(nn.Module):
@@ -24,6 +27,7 @@ class DenseLevel(nn.Module):
         activation: Activation,
         initialization: Initialization,
         inverse_of: "DenseLevel | None" = None,
+        centred: bool = False,
     ) -> None:
         """Create the level.
 
@@ -34,6 +38,7 @@ class DenseLevel(nn.Module):
             initialization: See ``aerun.models.weights``.
             inverse_of: A level whose weight this one uses transposed; the matrix is
                 one tensor for both, the bias is this level's own.
+            centred: Whether inputs have the mean of those seen in training taken away.
         """
         super().__init__()
         self.input_shape, self.output_shape = tuple(input_shape), tuple(output_shape)
@@ -47,6 +52,7 @@ class DenseLevel(nn.Module):
         )
         self.bias = nn.Parameter(torch.empty(self.num_outputs))
         self.activation = activation_module(activation)
+        self.centre = RunningMean(width, _SLOW) if centred else None
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -70,7 +76,13 @@ class DenseLevel(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map [B, *input_shape] to [B, *output_shape]."""
         weight = self.weight.t() if self.transposed else self.weight
-        outputs = functional.linear(x.flatten(1), weight, self.bias)
+        inputs = x.flatten(1)
+        if self.centre is not None:
+            if self.training:
+                self.centre.see(inputs.mean(0))
+            # A copy: the next batch moves the mean, this one's gradient needs it.
+            inputs = inputs - self.centre.value.clone()
+        outputs = functional.linear(inputs, weight, self.bias)
         return self.activation(outputs).unflatten(1, self.output_shape)
 
 
@@ -86,6 +98,7 @@ class DenseEncoder(Encoder):
         activation: Activation,
         code_activation: Activation,
         initialization: Initialization,
+        centred: bool,
     ) -> None:
         """Create the levels.
 
@@ -96,6 +109,8 @@ class DenseEncoder(Encoder):
             activation: Of the hidden levels.
             code_activation: Of the last level.
             initialization: Of every level.
+            centred: Whether the mean of the inputs seen in training is taken away
+                first. Where units compete, it would decide most of the competition.
         """
         shapes = [tuple(shape), *((width,) for width in (*hidden, code))]
         last = len(shapes) - 2
@@ -106,6 +121,7 @@ class DenseEncoder(Encoder):
                     shapes[i + 1],
                     activation=code_activation if i == last else activation,
                     initialization=initialization,
+                    centred=centred and i == 0,
                 )
                 for i in range(last + 1)
             ]

@@ -130,6 +130,7 @@ class _Below(nn.Module):
         self.levels = nn.ModuleList(levels)
 
     def forward(self, x: Tensor) -> Tensor:
+        self.eval()  # what they have seen is settled too
         for level in self.levels:
             x = level(x)
         return x
