@@ -10,6 +10,7 @@ from torch.func import vjp, vmap
 from aerun.draws import Draws
 from aerun.errors import BadUse
 from aerun.models.outputs import Outputs
+from aerun.running import unseen
 
 Estimator = Literal["auto", "closed_form", "exact", "hutchinson"]
 
@@ -53,16 +54,17 @@ def contractive(
                 "as it is; choose auto."
             )
         return closed_form(found, out.code)
-    if chosen == "exact":
-        return exact(found, out.seen)
-    directions = draws.ask("normal", *out.code.shape)
-    return hutchinson(found, out.seen, directions)
+    with unseen():
+        if chosen == "exact":
+            return exact(found, out.seen)
+        directions = draws.ask("normal", *out.code.shape)
+        return hutchinson(found, out.seen, directions)
 
 
 def has_closed_form(model: Any) -> bool:
     """Whether the encoder is one dense level with a sigmoid or tanh."""
     levels = getattr(getattr(model, "encoder", None), "levels", None)
-    if levels is None or len(levels) != 1 or getattr(model, "decodes_code", True):
+    if levels is None or len(levels) != 1 or not getattr(model, "plain_code", False):
         return False
     smooth = isinstance(levels[0].activation, nn.Sigmoid | nn.Tanh)
     return smooth and levels[0].weight.dim() == 2

@@ -1,7 +1,23 @@
 """A statistic of batches that is remembered from one to the next."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
 import torch
 from torch import Tensor, nn
+
+_unseen: ContextVar[bool] = ContextVar("unseen", default=False)
+
+
+@contextmanager
+def unseen() -> Iterator[None]:
+    """Within, nothing is remembered: for a second look at the same batch."""
+    before = _unseen.set(True)
+    try:
+        yield
+    finally:
+        _unseen.reset(before)
 
 
 class RunningMean(nn.Module):
@@ -27,7 +43,9 @@ class RunningMean(nn.Module):
 
     @torch.no_grad()
     def see(self, value: Tensor) -> None:
-        """Take a value [size] into account."""
+        """Take a value [size] into account, unless ``unseen``."""
+        if _unseen.get():
+            return
         self.number.add_(1)
         weight = (1 / self.number).clamp(min=1 - self.momentum)
         self.value.add_((value.detach().to(self.value) - self.value) * weight)

@@ -4,14 +4,13 @@ import numpy as np
 import pytest
 import torch
 from making import make
-from torch import nn
 
 import aerun
 from aerun import contraction, corruptions
 from aerun.draws import Draws
 from aerun.errors import BadUse
 from aerun.evaluation.splits import knob_tensors
-from aerun.models import Autoencoder, ConvEncoder, Decoder, DenseEncoder, Plain
+from aerun.models import Autoencoder, Decoder, DenseEncoder, Plain
 from aerun.models.bottlenecks import Lifetime, TopK, largest_of_each_map
 
 
@@ -144,6 +143,19 @@ def test_auto_takes_what_is_cheapest_and_exact(options, chosen):
     assert contraction.choose(model, model.code_size) == chosen
 
 
+def test_a_second_look_at_a_batch_is_not_remembered():
+    """The Jacobian of units that compete is taken, and moves no running mean."""
+    _, built = make("model=k_sparse", "regularizer=[contractive]", "model.code=30")
+    x = built.data.train.gather(slice(8))
+    knobs = knob_tensors(built.training.knob_values(), x)
+    terms, _ = built.objective.train().terms(x, knobs, Draws([]))
+    model = built.objective.model
+    assert model.encoder.levels[0].centre.number == 1
+    by_autograd = _by_autograd(model.eval(), x)
+    torch.testing.assert_close(terms["contractive"], by_autograd)
+    assert not contraction.has_closed_form(make("model=wta")[1].objective.model)
+
+
 @pytest.mark.parametrize(
     "request_", [("model=k_sparse", "+regularizer=[contractive]"),
                  ("model=contractive", "model.hidden=[20]"),
@@ -259,6 +271,18 @@ def test_each_unit_is_kept_in_a_share_of_the_batch():
     assert torch.equal(again, alone[7:8])
 
 
+def test_maps_without_a_positive_value_compete_too():
+    """Of ten maps that are negative everywhere two win, and learn."""
+    maps = (-1 - _uniform(10, 1, 2, 2)).float().requires_grad_()
+    bottleneck = Lifetime(
+        encoder=_stub((1, 2, 2)), share=0.2, spatial=True, momentum=0.9
+    )
+    kept, _ = bottleneck(None, maps, None)
+    (gradient,) = torch.autograd.grad(kept.sum(), maps)
+    assert int((gradient != 0).flatten(1).any(1).sum()) == 2
+    assert (kept == 0).all()
+
+
 def test_spatial_winners_are_one_per_map():
     """One value of each map survives, the largest; then a share of the batch."""
     maps = _uniform(10, 3, 4, 5)
@@ -270,46 +294,3 @@ def test_spatial_winners_are_one_per_map():
     )
     both, _ = bottleneck(None, maps.float(), None)
     assert ((both != 0).sum((0, 2, 3)) == 2).all()
-
-
-# -- convolutions --------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("tied", [False, True])
-@pytest.mark.parametrize("downsampling", ["stride", "pool", "none"])
-@pytest.mark.parametrize("shape", [(1, 28, 20), (3, 33, 47), (1, 1, 7)])
-def test_reconstructions_have_the_size_of_their_input(shape, downsampling, tied):
-    """Odd sizes too, whatever halves them; tied kernels are one tensor."""
-    encoder = ConvEncoder(
-        shape=shape, hidden=[4, 5], code=6, kernel=3, downsampling=downsampling,
-        dense_code=True, activation="relu", code_activation="none",
-        initialization="he",
-    )  # fmt: skip
-    decoder = Decoder(
-        encoder=encoder, activation="relu", initialization="he", tied=tied
-    )
-    x = torch.rand(2, *shape)
-    _, code = encoder(x)
-    assert code.shape == (2, 6)
-    assert decoder(code).shape == x.shape
-    for below, above in zip(encoder.levels, decoder.levels, strict=True):
-        assert (below.weight is above.weight) == tied
-
-
-def test_a_transposed_convolution_is_the_adjoint():
-    """With the same kernels <C x, y> = <x, C' y>, for a stride over an odd size."""
-    torch.manual_seed(0)
-    encoder = ConvEncoder(
-        shape=(2, 9, 6), hidden=[3], code=4, kernel=3, downsampling="stride",
-        dense_code=False, activation="none", code_activation="none",
-        initialization="default",
-    ).double()  # fmt: skip
-    for level in encoder.levels:
-        back = level.inverse(
-            activation="none", initialization="default", tied=True
-        ).double()
-        nn.init.zeros_(level.bias)
-        nn.init.zeros_(back.bias)
-        x, y = _uniform(1, *level.input_shape), _uniform(1, *level.output_shape, seed=1)
-        there, here = (level(x) * y).sum(), (x * back(y)).sum()
-        torch.testing.assert_close(there, here)

@@ -8,6 +8,7 @@ import shlex
 from pathlib import Path
 
 import numpy as np
+import promised
 import pytest
 import torch
 from PIL import Image
@@ -262,6 +263,8 @@ def _completion(folder: Path, run: Path, printed: str) -> None:
 
 
 PROMISES = {
+    "Sparse, denoising and contractive, in any combination": promised.variants,
+    "Layer by layer": promised.levels,
     "Your own photos": _own_photos,
     "Reconstructing a folder": _a_folder,
     "Your own table": _own_table,

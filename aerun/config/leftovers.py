@@ -1,9 +1,10 @@
 """What an experiment sets of choices that the command line has replaced."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from hydra.core.default_element import GroupDefault
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
@@ -19,7 +20,7 @@ def without_leftovers(config: DictConfig, hydra: Any, *, say: bool) -> DictConfi
 
     ``experiment=lecture/contractive regularizer=none`` would keep the weight of a
     regularizer that is not there any more. A key goes when an experiment set it, nobody
-    typed it, and the same choices without the experiment's values do not have it.
+    typed it, and of the experiment's own choices have it, those made now do not.
 
     Args:
         config: As composed; not changed.
@@ -51,47 +52,48 @@ def _leftovers(hydra: Any) -> Iterator[str]:
     is_group = loader.repository.group_exists
     typed: list[str] = list(hydra.overrides.task)
     parsed = OverridesParser.create(config_loader=loader).parse_overrides(typed)
+    # What is added replaces nothing, and trainer={epochs: 3} chooses nothing.
     chosen = {
         o.key_or_group: str(o.input_line)
         for o in parsed
-        if is_group(o.key_or_group) and not isinstance(o.value(), Mapping)
+        if is_group(o.key_or_group)
+        and not o.is_add()
+        and not isinstance(o.value(), Mapping)
     }
     chosen.pop("experiment", None)
-    if not chosen:
+    if not chosen or found.header.get("package") != "_global_":
         return
-    groups = {key.lstrip("+") for key in chosen}
-    theirs = [f"{g}={o}" for g, o in _choices(found.defaults_list) if g not in groups]
-    plain: DictConfig = loader.load_configuration(
-        CONFIG_NAME, [*theirs, *chosen.values()], RunMode.RUN
-    )
-    known = set(dotted_keys(plain))
-    keys = {o.key_or_group for o in parsed}
+
+    def keys_of(choices: Iterable[str]) -> set[str]:
+        composed = loader.load_configuration(CONFIG_NAME, [*choices], RunMode.RUN)
+        return set(dotted_keys(composed))
+
+    theirs = dict(_choices(found.defaults_list))
+    kept = [f"{g}={o}" for g, o in theirs.items() if g not in chosen]
+    now = keys_of([*kept, *chosen.values()])
+    candidates = [key for key in dotted_keys(found.config) if key not in now]
+    if not candidates:
+        return
+    before = keys_of(f"{g}={o}" for g, o in theirs.items())
+    values = {o.key_or_group for o in parsed} - set(chosen)
     gone: list[str] = []
-    for key in dotted_keys(found.config):
-        below_gone = any(key.startswith(f"{other}.") for other in gone)
-        inside = any(f"{key}.".startswith(f"{other}.") for other in keys - groups)
-        holds = any(other.startswith(f"{key}.") for other in keys)
-        if key in known or below_gone or inside or holds:
-            continue
-        if _within_a_number(key, plain):
-            continue
-        gone.append(key)
-        yield key
+    for key in candidates:
+        within = any(key.startswith(f"{other}.") for other in gone)
+        set_by_hand = any(
+            f"{key}.".startswith(f"{other}.") or other.startswith(f"{key}.")
+            for other in values
+        )
+        if key in before and not within and not set_by_hand:
+            gone.append(key)
+            yield key
 
 
 def _choices(defaults: Any) -> Iterator[tuple[str, str]]:
     """What the defaults list of an experiment overrides: groups and options."""
     for default in defaults or []:
-        group = getattr(default, "group", None)
-        value = getattr(default, "value", None)
-        if group is None or value is None:
+        if not isinstance(default, GroupDefault) or not default.override:
             continue
-        text = f"[{','.join(value)}]" if not isinstance(value, str) else value
-        yield group.lstrip("/").partition("@")[0], text
-
-
-def _within_a_number(key: str, plain: DictConfig) -> bool:
-    """Whether a key is part of a schedule that stands for a plain number."""
-    parent = key.rpartition(".")[0]
-    value = OmegaConf.select(plain, parent, throw_on_missing=False) if parent else None
-    return value is not None and not isinstance(value, DictConfig)
+        group = str(default.group).lstrip("/").partition("@")[0]
+        options = default.value
+        several = not isinstance(options, str)
+        yield group, f"[{','.join(options or [])}]" if several else str(options)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -42,6 +43,7 @@ def evaluate(
         seed: Of the noise.
     """
     objective.eval()
+    _rest_at(objective, values)
     device = split.device
     generator = torch.Generator(device=device).manual_seed(seed)
     sums: dict[str, float] = {}
@@ -101,6 +103,7 @@ def corrupted_errors(
         seed: Of the corruption, from a generator of its own.
     """
     objective.eval()
+    _rest_at(objective, values)
     generator = torch.Generator(device=split.device).manual_seed(seed)
     probe = split.gather(slice(2))
     knobs, dry = knob_tensors(values, probe), DryDraws(probe)
@@ -117,6 +120,13 @@ def corrupted_errors(
     return CorruptedErrors(
         of_model=of_model / elements, of_identity=of_identity / elements
     )
+
+
+def _rest_at(objective: Objective, values: Mapping[str, float]) -> None:
+    """Passes without knobs take those of this evaluation, as one with knobs does."""
+    model: Any = objective.model
+    if hasattr(model, "resting"):
+        model.resting = dict(values)
 
 
 def exact_sum(values: Tensor) -> float:

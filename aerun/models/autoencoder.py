@@ -93,6 +93,11 @@ class Autoencoder(nn.Module):
             latent, _ = self.bottleneck(features, code, None, **self._own(self.resting))
         return self._coded(code, latent).flatten(1)
 
+    @property
+    def plain_code(self) -> bool:
+        """Whether the code is the encoder's output as it is."""
+        return not self.decodes_code and not hasattr(self.bottleneck, "code")
+
     def _coded(self, raw: Tensor, latent: Tensor) -> Tensor:
         """The code, of the encoder's output and what is decoded of it."""
         if self.decodes_code:

@@ -159,7 +159,7 @@ class Lifetime(nn.Module):
             What to decode, of the same shape, and no posterior.
         """
         kept = largest_of_each_map(code) if self.spatial else code
-        units = kept.amax((2, 3)) if self.spatial else kept.flatten(1)
+        units = code.amax((2, 3)) if self.spatial else kept.flatten(1)
         if self.training:
             number = max(1, round(self.share * len(units)))
             threshold = units.topk(number, dim=0).values[-1]

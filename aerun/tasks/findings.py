@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -90,7 +90,7 @@ def final_figures(built: Built, *, seed: int) -> Findings:
         mean_mse=seen.mean_mse,
         recon_variance=seen.recon_variance,
         data_variance=seen.data_variance,
-        levels=levels,
+        levels=_with_code(levels, code),
         posterior=posterior,
         num_train=len(some),
         num_test=len(test),
@@ -103,6 +103,13 @@ def final_figures(built: Built, *, seed: int) -> Findings:
         code=code,
         wanted_activity=wanted,
     )
+
+
+def _with_code(levels: list[LevelUnits], code: CodeUnits) -> list[LevelUnits]:
+    """The last level's units as the code shows them: some never win."""
+    if not levels or levels[-1].num_units != len(code.activity):
+        return levels
+    return [*levels[:-1], replace(levels[-1], num_dead=code.num_dead)]
 
 
 def _unit_figures(

@@ -131,7 +131,7 @@ class Pictures:
             kl = found.posterior.kl
             png = kl_per_dimension(kl, title="What each code dimension carries")
             self.directory.write("kl_per_dimension.png", png)
-        elif found.code.tell_activity:
+        elif found.code.tell_activity or found.wanted_activity is not None:
             png = activity(
                 found.code.activity,
                 found.code.values,

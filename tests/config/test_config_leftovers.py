@@ -48,6 +48,28 @@ def test_a_schedule_of_a_part_that_stays_is_kept(tmp_path):
     assert config["model"]["bottleneck"]["k"]["end"] == 25
 
 
+def test_what_is_added_replaces_nothing(tmp_path):
+    """The experiment's own regularizer stays beside the added one, with its values."""
+    config = _config(tmp_path, "experiment=lecture/sparse_squared", "+regularizer=[l1]")
+    assert set(config["regularizer"]) == {"squared_sparsity", "l1"}
+    assert config["regularizer"]["squared_sparsity"]["rho"] == 0.1
+
+
+def test_parts_of_an_experiment_of_ones_own_stay(tmp_path, monkeypatch):
+    """A base experiment's regularizer, and one that is written out."""
+    folder = tmp_path / "own/experiment"
+    folder.mkdir(parents=True)
+    (folder / "based.yaml").write_text(
+        "# @package _global_\ndefaults:\n  - lecture/sparse_kl\n  - _self_\n"
+        "regularizer:\n  kl_sparsity: {rho: 0.05}\n"
+        "  mine: {_target_: aerun.regularizers.l1, weight: 0.3}\n"
+    )
+    monkeypatch.setenv("AERUN_CONFIG_PATH", str(tmp_path / "own"))
+    config = _config(tmp_path, "experiment=based", "trainer/scheduler=none")
+    assert config["regularizer"]["kl_sparsity"]["rho"] == 0.05
+    assert config["regularizer"]["mine"]["weight"] == 0.3
+
+
 def test_what_is_typed_stays_and_is_refused(tmp_path):
     """Only what nobody typed is left out."""
     with pytest.raises(AerunError, match="no such key"):
@@ -68,4 +90,4 @@ def test_a_sweep_over_such_choices_works(tmp_path, monkeypatch):
     files = [tmp_path / f"sweep/{n}/config.yaml" for n in (0, 1)]
     kept = [yaml.safe_load(file.read_text()) for file in files]
     assert kept[0]["regularizer"] == {}
-    assert kept[1]["regularizer"]["contractive"]["weight"] == 0.3
+    assert kept[1]["regularizer"]["contractive"]["weight"] == 0.8

@@ -175,3 +175,13 @@ def test_errors_from_corrupted_inputs_are_found_where_there_is_a_corruption(corr
     else:
         assert metrics["identity/corrupted_mse"] == pytest.approx(0.09, rel=0.02)
         assert metrics["test/corrupted_mse"] == _errors(built).of_model
+
+
+def test_units_that_never_win_are_dead_in_health_too():
+    """The sentence counts units of the code, not of the level before the bottleneck."""
+    _, built = make("model=k_sparse", "model.code=40", "model.bottleneck.k=3")
+    with torch.no_grad():
+        built.objective.model.encoder.levels[0].bias[10:] -= 100
+    found = final_figures(built, seed=0)
+    assert found.metrics["test/dead_units"] >= 30
+    assert any("of 40 units of encoder level 1 are dead" in s for s in found.health)
