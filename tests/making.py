@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-from aerun.build import Built, build, load_data, resolve
+from aerun.build import Built, build, load_data
 from aerun.config.check import check, needed
 from aerun.config.compose import Composer, plain
 from aerun.features import IMAGES
+from aerun.resolving import resolve
 
 CONF = Path(__file__).parents[1] / "conf"
 

@@ -17,7 +17,7 @@ import yaml
 from making import CONF, options
 
 import aerun
-from aerun.build import PLACES, Built, build, load_data, resolve
+from aerun.build import Built, build, load_data
 from aerun.config.check import check, check_data
 from aerun.config.compose import Composer, plain
 from aerun.config.mistakes import Mistake
@@ -25,6 +25,7 @@ from aerun.data import Data
 from aerun.draws import DryDraws
 from aerun.evaluation.splits import evaluate, knob_tensors
 from aerun.features import Feature, features
+from aerun.resolving import PLACES, resolve
 from aerun.training.events import EpochEnded
 from aerun.training.state import weights_of
 from aerun.wiring import locate

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from continuing import whole_and_continued
 from making import make
 from torch import nn
 
@@ -12,7 +13,7 @@ from aerun.evaluation.units import code_units
 from aerun.models.outputs import Outputs
 from aerun.running import RunningMean
 from aerun.training.events import StepEnded
-from aerun.training.state import capture, restore, weights_of
+from aerun.training.state import weights_of
 
 KINDS = [sparsity.KLSparsity, sparsity.SquaredSparsity]
 RHO = 0.2
@@ -165,17 +166,7 @@ def test_each_step_counts_once_and_an_evaluation_not_at_all():
 @pytest.mark.parametrize("stop", [1, 5, 12, 20])
 def test_interrupted_after_any_step_the_mean_goes_on_bit_for_bit(stop):
     """A fresh training, restored, ends with the same weights and the same mean."""
-    _, whole = make(*RUN)
-    list(whole.training)
-    _, broken = make(*RUN)
-    for event in broken.training:
-        if isinstance(event, StepEnded) and event.step == stop:
-            break
-    tensors, values = capture(broken.training)
-    tensors = {name: tensor.clone() for name, tensor in tensors.items()}
-    _, fresh = make(*RUN)
-    restore(fresh.training, tensors, values)
-    list(fresh.training)
+    whole, fresh = whole_and_continued(RUN, stop)
     ours, theirs = weights_of(whole.objective), weights_of(fresh.objective)
     assert len([name for name in ours if ".running." in name]) == 2
     for name, tensor in ours.items():

@@ -13,7 +13,6 @@ from aerun.build import (
     build_objective,
     dtype_of,
     load_data,
-    resolve,
     sketch_objective,
     trainer_options,
 )
@@ -23,6 +22,7 @@ from aerun.config.leftovers import without_leftovers
 from aerun.config.mistakes import BadRequest, Mistake
 from aerun.config.stored import find_run
 from aerun.errors import AerunError, DataError
+from aerun.resolving import resolve
 from aerun.training.state import load_weights
 
 

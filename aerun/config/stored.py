@@ -11,11 +11,11 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from aerun.build import FORMAT
 from aerun.config.compose import Composer, plain, unreadable
 from aerun.config.mistakes import BadRequest, Mistake, did_you_mean, listed
 from aerun.data import DatasetOptions
 from aerun.errors import RunDirectoryError
+from aerun.resolving import FORMAT
 from aerun.rundir import RunDirectory
 from aerun.wiring import locate
 

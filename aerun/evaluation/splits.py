@@ -55,9 +55,7 @@ def evaluate(
     objective.terms(probe, knobs, dry)
     disturbed = bool(dry.requests) or objective.corruption is not None
     for x in batches(split):
-        requests = [(kind, (len(x), *shape[1:])) for kind, shape in dry.requests]
-        noise = draw(requests, generator, x.dtype)
-        terms, out = objective.terms(x, knobs, Draws(noise))
+        terms, out = objective.terms(x, knobs, _drawn(dry, x, generator))
         statistics = {name for name, term in terms.items() if term.dim() == 0}
         for name, term in terms.items():
             if name not in statistics:
@@ -110,9 +108,7 @@ def corrupted_errors(
     objective.corrupt(probe, knobs, dry)
     of_model, of_identity, elements = 0.0, 0.0, 0
     for x in batches(split):
-        requests = [(kind, (len(x), *shape[1:])) for kind, shape in dry.requests]
-        noise = Draws(draw(requests, generator, x.dtype))
-        seen, _ = objective.corrupt(x, knobs, noise)
+        seen, _ = objective.corrupt(x, knobs, _drawn(dry, x, generator))
         recon = objective.model(seen).recon
         of_model += exact_sum((recon - x).square().flatten(1).sum(1))
         of_identity += exact_sum((seen - x).square().flatten(1).sum(1))
@@ -120,6 +116,12 @@ def corrupted_errors(
     return CorruptedErrors(
         of_model=of_model / elements, of_identity=of_identity / elements
     )
+
+
+def _drawn(dry: DryDraws, x: Tensor, generator: torch.Generator) -> Draws:
+    """What a dry run on other examples asked for, drawn for these."""
+    requests = [(kind, (len(x), *shape[1:])) for kind, shape in dry.requests]
+    return Draws(draw(requests, generator, x.dtype))
 
 
 def _rest_at(objective: Objective, values: Mapping[str, float]) -> None:

@@ -9,8 +9,9 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from aerun.build import Built, build, load_data, placed, resolve, sketch
+from aerun.build import Built, build, load_data, sketch
 from aerun.data import Data
+from aerun.resolving import placed, resolve
 from aerun.shapes import shapes_only
 from aerun.tasks.estimate import memory, time_of_steps
 from aerun.tasks.train import scaling_in_words, threads

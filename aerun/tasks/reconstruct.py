@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from aerun.build import best_device, load_source
+from aerun.build import load_source
 from aerun.data import Source, Spec
 from aerun.data.mapped import block_slices
 from aerun.progress import progress_bar
+from aerun.resolving import best_device
 from aerun.rundir import RunDirectory, claim
 from aerun.trained import Trained, trained
 

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from aerun.build import PLACES, build, load_data, resolve
+from aerun.build import build, load_data
 from aerun.errors import DataError
+from aerun.resolving import PLACES, resolve
 from aerun.rundir import RunDirectory
 from aerun.tasks.interruption import stop_signals
 from aerun.tasks.recorder import Recorder

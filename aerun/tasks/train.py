@@ -10,9 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from aerun.build import Built, build, load_data, resolve
+from aerun.build import Built, build, load_data
 from aerun.data import Spec, Whitening
 from aerun.errors import Interrupted, RunFailed
+from aerun.resolving import resolve
 from aerun.rundir import WHITENING, RunDirectory, resume_command
 from aerun.tasks.findings import final_figures
 from aerun.tasks.interruption import Wish, stop_signals

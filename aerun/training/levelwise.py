@@ -6,7 +6,7 @@ differ in where those codes come from, and so only in speed.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import replace
 from typing import Any
@@ -50,16 +50,7 @@ def greedy(
     References:
         Bengio et al., "Greedy layer-wise training of deep networks" (2006).
     """
-    for level in range(len(_levels(objective))):
-        below = _stack(objective, level)
-
-        def view(part: Examples, below: nn.Module | None = below) -> Examples:
-            return part if below is None else Codes(part, below)
-
-        shallow = _shallow(objective, level, below=None)
-        phase = _phase(objective, shallow, level, view(split), options, view)
-        yield replace(phase, more=phase.more or finetune_epochs > 0)
-    yield from _finetune(objective, split, options, finetune_epochs)
+    yield from _by_level(objective, split, options, finetune_epochs, cached=True)
 
 
 @declares(needs=frozenset({LEVELS}))
@@ -81,11 +72,7 @@ def phased(
     Yields:
         ``level_1``, ``level_2``, ..., and ``finetune``.
     """
-    for level in range(len(_levels(objective))):
-        shallow = _shallow(objective, level, below=_stack(objective, level))
-        phase = _phase(objective, shallow, level, split, options, lambda part: part)
-        yield replace(phase, more=phase.more or finetune_epochs > 0)
-    yield from _finetune(objective, split, options, finetune_epochs)
+    yield from _by_level(objective, split, options, finetune_epochs, cached=False)
 
 
 class Codes:
@@ -209,31 +196,35 @@ def _range_of(level: Any) -> frozenset[Feature]:
     return frozenset({UNIT_CODE, UNIT_DATA}) if sigmoid else frozenset()
 
 
-def _phase(
+def _by_level(
     objective: Objective,
-    shallow: Objective,
-    level: int,
     split: Examples,
     options: TrainerOptions,
-    view: Callable[[Examples], Examples],
-) -> Phase:
-    own = dict(shallow.model.named_parameters(prefix="model"))
-    own |= dict(shallow.loss.named_parameters(prefix="loss"))
-    return Phase(
-        name=f"level_{level + 1}",
-        objective=shallow,
-        split=split,
-        epochs=options.epochs,
-        updates=[Update(name="model", parameters=own, optimizer=options.optimizer)],
-        view=view,
-        more=level < len(_levels(objective)) - 1,
-        shown=_truncated(objective, level, first=0),
-    )
-
-
-def _finetune(
-    objective: Objective, split: Examples, options: TrainerOptions, epochs: int
+    finetune_epochs: int,
+    *,
+    cached: bool,
 ) -> Iterator[Phase]:
-    if epochs > 0:
+    """A phase per level, then all together; codes are cached, or made in each step."""
+    last = len(_levels(objective)) - 1
+    for level in range(last + 1):
+        below = _stack(objective, level)
+
+        def view(part: Examples, below: nn.Module | None = below) -> Examples:
+            return Codes(part, below) if cached and below is not None else part
+
+        shallow = _shallow(objective, level, below=None if cached else below)
+        own = dict(shallow.model.named_parameters(prefix="model"))
+        own |= dict(shallow.loss.named_parameters(prefix="loss"))
+        yield Phase(
+            name=f"level_{level + 1}",
+            objective=shallow,
+            split=view(split),
+            epochs=options.epochs,
+            updates=[Update(name="model", parameters=own, optimizer=options.optimizer)],
+            view=view,
+            more=level < last or finetune_epochs > 0,
+            shown=_truncated(objective, level, first=0),
+        )
+    if finetune_epochs > 0:
         for phase in default(objective, split, options):
-            yield replace(phase, name="finetune", epochs=epochs)
+            yield replace(phase, name="finetune", epochs=finetune_epochs)

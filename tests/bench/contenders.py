@@ -15,10 +15,11 @@ from torch.nn import functional
 from torch.utils.data import DataLoader
 from torchvision.transforms import ToTensor
 
-from aerun.build import Built, build, load_data, resolve
+from aerun.build import Built, build, load_data
 from aerun.config.check import check
 from aerun.config.compose import Composer, plain
 from aerun.data import Data
+from aerun.resolving import resolve
 from aerun.rundir import RunDirectory
 from aerun.tasks.interruption import Wish
 from aerun.tasks.recorder import Recorder

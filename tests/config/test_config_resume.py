@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 import yaml
 
-from aerun.build import load_data, resolve
+from aerun.build import load_data
 from aerun.config.compose import Composer, plain
 from aerun.config.stored import CONTINUABLE, resume_request
+from aerun.resolving import resolve
 
 pytest_plugins = ["asking"]
 

@@ -37,7 +37,8 @@ def test_any_codes_can_be_drawn(dimensions, count, spread, labelled, decode):
     """Collapsed codes, single ones and more dimensions than codes are no trouble."""
     codes = 0.3 + spread * GENERATOR.normal(size=(count, dimensions))
     labels = np.arange(count) % 10 if labelled else None
-    decode(latent_map(codes, labels, classes=NAMES, title="codes"))
+    pixels = decode(latent_map(codes, labels, classes=NAMES, title="codes"))
+    assert (pixels < 255).any(), "more than white paper"
 
 
 @pytest.mark.parametrize("dimensions", [1, 2, 3, 8])

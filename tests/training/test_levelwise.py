@@ -4,10 +4,11 @@ import csv
 
 import pytest
 import torch
+from continuing import whole_and_continued
 from making import make
 
 from aerun.training.events import EpochEnded, PhaseEnded, StepEnded
-from aerun.training.state import capture, restore, snapshot, weights_of
+from aerun.training.state import snapshot, weights_of
 
 STACK = ("model=stacked", "trainer.epochs=2", "dataset.limit=200")
 
@@ -61,17 +62,7 @@ def test_interrupted_in_any_level_it_continues_bit_for_bit(trainer, stop):
     """A fresh training, restored after some step, ends with the same weights."""
     request = (*STACK, f"trainer={trainer}", "trainer.finetune_epochs=1",
                "corruption=gaussian", "trainer.ema=0.9")  # fmt: skip
-    _, whole = make(*request)
-    list(whole.training)
-    _, broken = make(*request)
-    for event in broken.training:
-        if isinstance(event, StepEnded) and event.step == stop:
-            break
-    tensors, values = capture(broken.training)
-    tensors = {name: tensor.clone() for name, tensor in tensors.items()}
-    _, fresh = make(*request)
-    restore(fresh.training, tensors, values)
-    list(fresh.training)
+    whole, fresh = whole_and_continued(request, stop)
     theirs = weights_of(fresh.objective)
     for name, tensor in weights_of(whole.objective).items():
         assert torch.equal(tensor, theirs[name]), name
