@@ -126,9 +126,15 @@ def sketch_objective(config: Config, shape: tuple[int, ...]) -> Objective:
 
 @torch.no_grad()
 def _try(objective: Objective, config: Config, shape: tuple[int, ...]) -> None:
-    """A pass of two examples of no values."""
+    """A pass of two examples of no values, with knobs in their limits."""
     x = torch.zeros(2, *shape)
     values = build_knobs(config, objective).ends()
+    for name, limit in getattr(objective.model, "limits", {}).items():
+        if values[name] > limit:
+            raise BadUse(
+                f"{name}={values[name]:g}: there are {limit} units; choose at most as "
+                "many, or a larger model.code."
+            )
     knobs = {name: torch.tensor(value) for name, value in values.items()}
     objective.terms(x, knobs, DryDraws(x))
 

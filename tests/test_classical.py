@@ -1,5 +1,7 @@
 """The classical parts against oracles: corruption, contraction, winners, kernels."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ from making import make
 
 import aerun
 from aerun import contraction, corruptions
+from aerun.build import sketch_objective
 from aerun.draws import Draws
 from aerun.errors import BadUse
 from aerun.evaluation.splits import knob_tensors
@@ -187,12 +190,31 @@ def test_with_a_corruption_it_is_taken_at_the_corrupted_input():
 def test_exactly_k_survive_and_carry_the_gradient(k):
     """The k largest of each example, as they were; nothing flows through the others."""
     code = _uniform(5, 10).requires_grad_()
-    kept, _ = TopK()(code, code, None, k=k)
+    level = SimpleNamespace(output_shape=(10,))
+    kept, _ = TopK(encoder=SimpleNamespace(levels=[level]))(code, code, None, k=k)
     assert ((kept != 0).sum(1) == k).all()
     smallest = kept.masked_fill(kept == 0, np.inf).amin(1)
     assert (code.masked_fill(kept != 0, -np.inf).amax(1) <= smallest).all()
     (gradient,) = torch.autograd.grad(kept.sum(), code)
     assert torch.equal(gradient, (kept != 0).double())
+
+
+@pytest.mark.parametrize(
+    "request_", [("model=k_sparse", "model.code=20"),
+                 ("model=simple", "model/bottleneck=k_sparse"),
+                 ("model=conv_wta", "model/bottleneck=k_sparse", "model.code=2",
+                  "model.bottleneck.k={start: 5, end: 129}")],
+)  # fmt: skip
+def test_more_winners_than_units_are_refused(request_):
+    """The end of a falling k counts; of maps, every place is a unit."""
+    with pytest.raises(BadUse, match=r"k=\d+: there are (20|3|128) units"):
+        aerun.run(request_)
+
+
+def test_as_many_winners_as_units_are_accepted():
+    """A sweep may go up to the whole code."""
+    config, built = make("model=k_sparse", "model.code=20", "model.bottleneck.k=20")
+    sketch_objective(config, built.data.spec.shape)
 
 
 def _k_sparse(*more):

@@ -52,6 +52,9 @@ class Autoencoder(nn.Module):
         self.output_activation = activation_module(output_activation)
         self.knobs = {k: f"model.bottleneck.{k}" for k in knob_types(bottleneck)}
         """Numbers of the bottleneck that may be schedules, with their full names."""
+        limits: Mapping[str, float] = getattr(bottleneck, "limits", {})
+        self.limits = {self.knobs[name]: limit for name, limit in limits.items()}
+        """The largest sensible values of some of them."""
         self.decodes_code = bool(getattr(bottleneck, "decodes_code", False))
         """Whether the code is what is decoded, not what the encoder gives."""
         self.resting: dict[str, float] = {}

@@ -74,6 +74,12 @@ class TopK(nn.Module):
     decodes_code = True
     """What is decoded is also the code, which ``encode`` gives."""
 
+    def __init__(self, *, encoder: Any) -> None:
+        """Learn from the encoder's last level how many units there are."""
+        super().__init__()
+        self.limits = {"k": math.prod(encoder.levels[-1].output_shape)}
+        """The largest sensible values of knobs."""
+
     def forward(
         self,
         features: Tensor,
