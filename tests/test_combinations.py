@@ -282,6 +282,16 @@ VALUES = [
 ]
 
 
+def test_an_option_may_stand_in_the_node_around():
+    """What a part declares reads its options where the part itself would get them."""
+    moved = ("~model.encoder.dense_code", "+model.dense_code=true")
+    _, _, mistakes = _verdict(("model=conv_wta", *moved))
+    (mistake,) = mistakes
+    assert (mistake.typed, "model/encoder=maps" in mistake.problem) == (
+        "model.bottleneck", True)  # fmt: skip
+    assert not _verdict(("model=conv", *moved))[2]
+
+
 @pytest.mark.parametrize("request_", VALUES, ids=" ".join)
 def test_links_and_smallest_batches_decide(request_):
     """Another output than the loss reads, or too small a batch for the bottleneck."""

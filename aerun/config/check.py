@@ -283,13 +283,18 @@ def needed(config: Mapping[str, Any]) -> Iterator[tuple[str, Feature]]:
             yield key, feature
 
 
-def _parts(node: Mapping[str, Any], key: str = "") -> Iterator[tuple[str, Any]]:
-    """Every part of a config with its key."""
+def _parts(
+    node: Mapping[str, Any], key: str = "", around: Mapping[str, Any] | None = None
+) -> Iterator[tuple[str, Any]]:
+    """Every part of a config with its key, and its options as ``make`` gives them."""
+    options: dict[str, Any] = {}
     if isinstance(node.get("_target_"), str):
-        yield key, node
+        options = {**(around or {}), **node}
+        yield key, options
+    own = {name: value for name, value in options.items() if not is_part(value)}
     for name, value in node.items():
         if isinstance(value, Mapping):
-            yield from _parts(value, f"{key}.{name}" if key else name)
+            yield from _parts(value, f"{key}.{name}" if key else name, own)
 
 
 def show(value: Any) -> str:

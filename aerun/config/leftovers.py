@@ -36,22 +36,37 @@ def without_leftovers(config: DictConfig, hydra: Any, *, say: bool) -> DictConfi
         node = OmegaConf.select(kept, parent) if parent else kept
         with open_dict(node):
             del node[name]
-    name = hydra.runtime.choices.experiment
     if say:
-        keys = ", ".join(leftovers)
-        log.info("Left out of %s, for other choices: %s.", name, keys)
+        names, keys = " and ".join(_experiments(hydra)), ", ".join(leftovers)
+        log.info("Left out of %s, for other choices: %s.", names, keys)
     return kept
 
 
-def _leftovers(hydra: Any) -> Iterator[str]:
+def _typed(hydra: Any) -> list[Any]:
+    """The overrides of the command line, parsed."""
+    loader = GlobalHydra.instance().config_loader()
+    parser = OverridesParser.create(config_loader=loader)
+    parsed: list[Any] = parser.parse_overrides(list(hydra.overrides.task))
+    return parsed
+
+
+def _experiments(hydra: Any) -> list[str]:
+    """The chosen ones, in order; of a list Hydra records no choice."""
+    values = [o.value() for o in _typed(hydra) if o.key_or_group == "experiment"]
+    if values and isinstance(values[-1], list):
+        return [str(name) for name in values[-1]]
     name = hydra.runtime.choices.get("experiment")
+    return [str(name)] if name else []
+
+
+def _leftovers(hydra: Any) -> Iterator[str]:
     loader: Any = GlobalHydra.instance().config_loader()
-    found = loader.repository.load_config(f"experiment/{name}") if name else None
-    if found is None:
+    experiments = _experiments(hydra)
+    found = [loader.repository.load_config(f"experiment/{e}") for e in experiments]
+    if not found or None in found:
         return
     is_group = loader.repository.group_exists
-    typed: list[str] = list(hydra.overrides.task)
-    parsed = OverridesParser.create(config_loader=loader).parse_overrides(typed)
+    parsed = _typed(hydra)
     # What is added replaces nothing, and trainer={epochs: 3} chooses nothing.
     chosen = {
         o.key_or_group: str(o.input_line)
@@ -61,17 +76,19 @@ def _leftovers(hydra: Any) -> Iterator[str]:
         and not isinstance(o.value(), Mapping)
     }
     chosen.pop("experiment", None)
-    if not chosen or found.header.get("package") != "_global_":
+    packages = {each.header.get("package") for each in found}
+    if not chosen or packages != {"_global_"}:
         return
 
     def keys_of(choices: Iterable[str]) -> set[str]:
         composed = loader.load_configuration(CONFIG_NAME, [*choices], RunMode.RUN)
         return set(dotted_keys(composed))
 
-    theirs = dict(_choices(found.defaults_list))
+    theirs = dict(c for each in found for c in _choices(each.defaults_list))
     kept = [f"{g}={o}" for g, o in theirs.items() if g not in chosen]
     now = keys_of([*kept, *chosen.values()])
-    candidates = [key for key in dotted_keys(found.config) if key not in now]
+    set_keys = dict.fromkeys(k for each in found for k in dotted_keys(each.config))
+    candidates = [key for key in set_keys if key not in now]
     if not candidates:
         return
     before = keys_of(f"{g}={o}" for g, o in theirs.items())

@@ -23,6 +23,16 @@ def test_a_regularizer_that_is_taken_away_leaves_nothing(tmp_path, none):
     assert "regularizer.contractive" in text
 
 
+def test_of_a_list_of_experiments_each_gives_way(tmp_path):
+    """The values of the first go as they do alone; those of the second stay."""
+    chosen = "experiment=[lecture/contractive,smoke]"
+    config = _config(tmp_path, chosen, "regularizer=none", "model=simple")
+    assert config["regularizer"] == {}
+    assert config["dataset"]["limit"] == 200
+    text = (tmp_path / "run/aerun.log").read_text()
+    assert "Left out of lecture/contractive and smoke, for other choices:" in text
+
+
 def test_options_of_another_corruption_are_left_out(tmp_path):
     """Std is gaussian noise's; the rest of the experiment stays."""
     config = _config(
