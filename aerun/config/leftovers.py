@@ -46,7 +46,9 @@ def _typed(hydra: Any) -> list[Any]:
     """The overrides of the command line, parsed."""
     loader = GlobalHydra.instance().config_loader()
     parser = OverridesParser.create(config_loader=loader)
-    parsed: list[Any] = parser.parse_overrides(list(hydra.overrides.task))
+    # As typed: an interpolation in them is not ours to resolve.
+    typed: Any = OmegaConf.to_container(hydra.overrides.task, resolve=False)
+    parsed: list[Any] = parser.parse_overrides(typed)
     return parsed
 
 
