@@ -97,6 +97,7 @@ def build_objective(config: Config, shape: tuple[int, ...]) -> Objective:
             },
             corruption=None if corruption["_target_"] is None else make(corruption),
             autocast=torch.bfloat16 if bfloat16 else None,
+            binarize=config["dataset"]["binarize"] == "dynamic",
         )
     if hasattr(model, "resting"):
         model.resting = build_knobs(config, objective).ends()

@@ -25,10 +25,13 @@ POSTERIOR = Feature(
     "a code with a distribution",
     "choose model/bottleneck=gaussian, model=vae, or regularizer=none",
 )
+PRIOR = Feature("a prior of the code", "choose model/prior=normal, or regularizer=none")
+EVEN_CODE = Feature("a code of even size", "choose model.code=2, or model/prior=normal")
 RAW = Feature("a model that gives its raw outputs (logits)", "choose loss=mse")
 UNIT_TARGET = Feature(
     "targets in [0, 1]", "choose dataset.scale=unit, or loss=mse", of_data=True
 )
+UNIT_INPUT = Feature("data in [0, 1]", "choose dataset.scale=unit", of_data=True)
 UNIT_DATA = Feature(
     "data in [0, 1], the range of its sigmoid output",
     "choose dataset.scale=unit or model.output_activation=none",

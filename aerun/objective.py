@@ -57,6 +57,7 @@ class Objective(nn.Module):
         corruption: Callable[..., Tensor] | None = None,
         autocast: torch.dtype | None = None,
         below: nn.Module | None = None,
+        binarize: bool = False,
     ) -> None:
         """Join the parts.
 
@@ -71,9 +72,10 @@ class Objective(nn.Module):
                 of the weights; losses and terms keep full precision.
             below: What x passes through first, unchanged by training: the model then
                 reconstructs its outputs; or None.
+            binarize: Whether x are probabilities of ones, which are drawn at each use.
         """
         super().__init__()
-        self.autocast, self.below = autocast, below
+        self.autocast, self.below, self.binarize = autocast, below, binarize
         self.model = model
         self.loss = Part(loss, "loss")
         self.reduction = reduction
@@ -94,6 +96,11 @@ class Objective(nn.Module):
     def opponents(self) -> dict[str, nn.Module]:
         """Regularizers with parameters and a loss of their own, by name."""
         return {name: self.regularizers[name] for name in self._opponent_losses}
+
+    def watched(self, opponent: str) -> tuple[str, ...]:
+        """Names of the figures that an opponent's loss comes with."""
+        term: Any = self.regularizers[opponent]
+        return tuple(getattr(term.call, "watched", ()))
 
     def units(self) -> dict[str, str]:
         """What each term is measured in, by name; only those that say so."""
@@ -140,9 +147,14 @@ class Objective(nn.Module):
         return corrupted if isinstance(corrupted, tuple) else (corrupted, None)
 
     @torch.no_grad()
-    def _target(self, x: Tensor) -> Tensor:
-        """What is to be reconstructed."""
+    def clean(self, x: Tensor) -> Tensor:
+        """What the model reconstructs of examples x [B, *shape], before any draw."""
         return x if self.below is None else self.below(x)
+
+    def _target(self, x: Tensor, draws: Draws | DryDraws) -> Tensor:
+        if self.binarize:
+            x = (draws.ask("uniform", *x.shape) < x).to(x)
+        return self.clean(x)
 
     def _pass(
         self, x: Tensor, knobs: Mapping[str, Tensor], draws: Draws | DryDraws
@@ -169,10 +181,13 @@ class Objective(nn.Module):
         Returns:
             ``reconstruction`` [B] and each regularizer ([B] or []), and the pass.
         """
-        x = self._target(x)
+        x = self._target(x, draws)
         seen, emphasis = self.corrupt(x, knobs, draws)
         out = replace(self._pass(seen, knobs, draws), target=x, seen=seen)
         errors = self.loss(out, self.model, knobs=knobs, draws=draws)
+        for raw, recon in out.walk:  # every step of a walk is paid for
+            step = replace(out, raw=raw, recon=recon)
+            errors = errors + self.loss(step, self.model, knobs=knobs, draws=draws)
         if emphasis is not None:
             errors = errors * emphasis
         errors = errors.flatten(1)
@@ -205,15 +220,18 @@ class Objective(nn.Module):
             update: "model", or the name of an opponent.
 
         Returns:
-            ``loss`` [] to be minimised; of the model also each term [], unweighted.
+            ``loss`` [] to be minimised; of the model also each term [], unweighted, of
+            an opponent the figures that it watches.
         """
         if update != "model":
             with torch.no_grad():
-                x = self._target(x)
+                x = self._target(x, draws)
                 seen, _ = self.corrupt(x, knobs, draws)
                 out = replace(self._pass(seen, knobs, draws), target=x, seen=seen)
             opponent_loss = self._opponent_losses[update]
-            return {"loss": opponent_loss(out, self.model, knobs=knobs, draws=draws)}
+            found = opponent_loss(out, self.model, knobs=knobs, draws=draws)
+            loss, watched = found if isinstance(found, tuple) else (found, {})
+            return {"loss": loss, **watched}
         terms, _ = self.terms(x, knobs, draws)
         means = {name: term.mean() for name, term in terms.items()}
         return {"loss": self.total(means, knobs), **means}

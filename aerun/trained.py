@@ -1,5 +1,6 @@
 """A trained model, ready for use on arrays in the units of the data."""
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from aerun.build import build_objective, dtype_of
 from aerun.data import Spec, Whitening
 from aerun.draws import with_noise
 from aerun.errors import RunDirectoryError
+from aerun.objective import Objective
 from aerun.rundir import WHITENING, RunDirectory
 from aerun.training.state import load_weights
 
@@ -69,7 +71,11 @@ class Trained:
             TypeError: The model has no prior.
         """
         if not getattr(self.model, "generative", False):
-            raise TypeError("this model has no prior to sample from; train model=vae")
+            where = shlex.quote(str(self.directory))
+            raise TypeError(
+                "this model has no prior to sample from; aerun task=sample "
+                f"run={where} samples a mixture fitted to its codes"
+            )
         samples = with_noise(
             lambda draws: self.model.sample(num_samples, draws), self._like, seed=seed
         )
@@ -109,13 +115,21 @@ def trained(
     Raises:
         RunDirectoryError: It saved no weights yet, or they are damaged.
     """
+    objective = trained_objective(config, directory, weights=weights)
+    return Trained(directory, config, objective.model)
+
+
+def trained_objective(
+    config: dict[str, Any], directory: Path, *, weights: str | None = None
+) -> Objective:
+    """The model of a run with its loss and regularizers; as for ``trained``."""
     if "data" not in config:
         raise RunDirectoryError(f"{directory} stopped before it saved any weights")
     shape = tuple(config["data"]["shape"])
     objective = build_objective(config, shape).to(dtype_of(config))
     name = config["trainer"]["final_weights"] if weights is None else weights
     load_weights(objective, RunDirectory(directory).load_weights(name))
-    return Trained(directory, config, objective.model)
+    return objective
 
 
 def spec_of(config: Mapping[str, Any], directory: Path) -> Spec:

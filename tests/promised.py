@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import numpy as np
+
 
 def variants(folder: Path, run: Path, printed: str) -> None:
     """Pictures of their own, and errors from both kinds of input."""
@@ -22,3 +24,22 @@ def levels(folder: Path, run: Path, printed: str) -> None:
     assert {row.split(",")[0] for row in rows} == {"level_1", "level_2", "level_3"}
     (greedy,) = folder.glob("outputs/*-*/*_stacked_digits")
     assert "finetune" in (greedy / "metrics.csv").read_text()
+
+
+def samples(folder: Path, run: Path, printed: str) -> None:
+    """Samples as stored, and all pictures of the codes."""
+    made = run / "sample"
+    assert np.load(made / "samples.npy").shape == (100, 1, 8, 8)
+    pictures = {path.stem for path in made.glob("*.png")}
+    assert pictures == {"samples", "interpolations", "traversals", "manifold"}
+    assert f"Look at {made.resolve() / 'samples.png'}" in printed
+
+
+def worth(folder: Path, run: Path, printed: str) -> None:
+    """All figures that the page names."""
+    made = json.loads((run / "evaluate/evaluation.json").read_text())
+    named = ["nll/1", "nll/10", "nll/500", "elbo", "mmd2", "codes/mean", "prior/std",
+             "parzen", "parzen/train_images", "parzen/gaussian", "samples/classes",
+             "test/classes", "frechet", "frechet/floor", "attack/attacked"]  # fmt: skip
+    assert set(named) < made["figures"].keys()
+    assert "binarised once" in printed

@@ -15,6 +15,7 @@ from aerun.errors import BadUse
 from aerun.evaluation.splits import knob_tensors
 from aerun.models import Autoencoder, Decoder, DenseEncoder, Plain
 from aerun.models.bottlenecks import Lifetime, TopK, largest_of_each_map
+from aerun.models.priors import NoPrior
 
 
 def _uniform(*shape, seed=0):
@@ -80,7 +81,11 @@ def _model(*, hidden=(), code=6, activation="tanh", code_activation="sigmoid"):
         encoder=encoder, activation=activation, initialization="default", tied=False
     )
     model = Autoencoder(
-        encoder=encoder, bottleneck=Plain(), decoder=decoder, output_activation="none"
+        prior=NoPrior(),
+        encoder=encoder,
+        bottleneck=Plain(),
+        decoder=decoder,
+        output_activation="none",
     )
     return model.double()
 

@@ -111,7 +111,7 @@ def test_help_mentions_every_flag(capsys) -> None:
         (["--help=loss"], "  mse        (default) "),
         (["-h", "trainer/optimizer"], "  adam  (default) Adam; with"),
         (["--help", "trainer.optimizer"], "  sgd   Stochastic gradient descent"),
-        (["--help", "regularizer"], "  none              (default) Nothing is"),
+        (["--help", "regularizer"], "  none               (default) Nothing is"),
         (["--help", "experiment"], "A linear autoencoder"),
         (["--help", "model"], "Groups within: model/bottleneck"),
         (["model=vae", "--help", "loss"], "  bernoulli  (default) "),

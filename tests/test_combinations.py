@@ -1,5 +1,6 @@
 """Any two options of different groups: they train, or parts declare why they cannot."""
 
+import contextlib
 import functools
 import itertools
 import math
@@ -20,7 +21,7 @@ import aerun
 from aerun.build import Built, build, load_data
 from aerun.config.check import check, check_data
 from aerun.config.compose import Composer, plain
-from aerun.config.mistakes import Mistake
+from aerun.config.mistakes import BadRequest, Mistake
 from aerun.data import Data
 from aerun.draws import DryDraws
 from aerun.evaluation.splits import evaluate, knob_tensors
@@ -77,10 +78,28 @@ COUPLES = [
 ]
 
 
+def _nested(option: str) -> set[str]:
+    """The groups that an option has inside it, those of what it extends included."""
+    group, path = option.partition("=")[0], CONF / f"{option.replace('=', '/')}.yaml"
+    entries = yaml.safe_load(path.read_text()).get("defaults", [])
+    own = {f"{group}/{name}" for entry in entries if isinstance(entry, dict)
+           for name in entry}  # fmt: skip
+    extended = {e for e in entries if isinstance(e, str)} - {"_self_"}
+    return own.union(*(_nested(f"{group}={entry}") for entry in extended))
+
+
+def _exists(first: str, second: str) -> bool:
+    """Whether an option has the nested group that another is of."""
+    inside = second.partition("=")[0]
+    is_nested = inside.startswith(first.partition("=")[0] + "/")
+    return not is_nested or inside in _nested(first)
+
+
 def _pairs(first: str, second: str) -> list[Request]:
     """Every option of one group with every one of another, or of the same list."""
     if first != second:
-        return list(itertools.product(GROUPS[first], GROUPS[second]))
+        pairs = itertools.product(GROUPS[first], GROUPS[second])
+        return [pair for pair in pairs if _exists(*pair)]
     names = [option.partition("=")[2] for option in GROUPS[first]]
     return [(f"{first}=[{a},{b}]",) for a, b in itertools.combinations(names, 2)]
 
@@ -128,13 +147,17 @@ class Lack:
     feature: Feature | None = None
 
 
-def _parts(node: Mapping[str, Any], key: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """Key, part and options of every node that names a target."""
+def _parts(
+    node: Mapping[str, Any], key: str = "", around: Mapping[str, Any] | None = None
+) -> Iterator[tuple[str, Any, Any]]:
+    """Key, part and options, its own and those around, of nodes that name a target."""
+    options: dict[str, Any] = {}
     if node.get("_target_") is not None:
-        yield key, locate(node["_target_"]), node
+        options = {**(around or {}), **node}
+        yield key, locate(node["_target_"]), options
     for name, child in node.items():
         if isinstance(child, Mapping):
-            yield from _parts(child, f"{key}.{name}".lstrip("."))
+            yield from _parts(child, f"{key}.{name}".lstrip("."), options)
 
 
 def _lacking(config: Mapping[str, Any], data: Data) -> list[Lack]:
@@ -168,8 +191,11 @@ def _advised(request: Request, depth: int = 3) -> Request | None:
     typed = {_key(override) for override in request}
     for advice in ADVICE.findall(" ".join(m.problem for m in mistakes)):
         new = depth > 0 and _key(advice) not in typed
-        if new and (found := _advised((*request, advice), depth - 1)):
-            return found
+        if not new:
+            continue
+        with contextlib.suppress(BadRequest):  # the model has no such group or key
+            if found := _advised((*request, advice), depth - 1):
+                return found
     return None
 
 

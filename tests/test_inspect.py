@@ -236,7 +236,10 @@ def test_an_inspection_leaves_nothing_and_is_quick(tmp_path: Path) -> None:
             command, cwd=tmp_path, env=mine, capture_output=True, text=True, check=False
         )
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        user, system = after.ru_utime - before.ru_utime, after.ru_stime - before.ru_stime
+        user, system = (
+            after.ru_utime - before.ru_utime,
+            after.ru_stime - before.ru_stime,
+        )
         took.append(user + system)
     assert min(took) < 10
     assert (done.returncode, done.stderr) == (0, "")

@@ -278,6 +278,9 @@ def _check_link(config: Mapping[str, Any]) -> Iterator[Mistake]:
 
 def needed(config: Mapping[str, Any]) -> Iterator[tuple[str, Feature]]:
     """What each part of a config needs of others, with the part's key."""
+    for group, host in HOSTS.items():
+        for feature in features(host, "needs", config[group]):
+            yield group, feature
     for key, node in _parts(config):
         for feature in features(locate(node["_target_"]), "needs", node):
             yield key, feature

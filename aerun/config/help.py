@@ -1,5 +1,6 @@
 """What ``aerun --help`` prints: every choice there is, on one screen."""
 
+import functools
 import textwrap
 from collections.abc import Iterator, Sequence
 from importlib.resources import files
@@ -45,10 +46,16 @@ Examples:
 def overview(composer: Composer) -> str:
     """Every group with its options, every flag and a few examples.
 
-    Where there are very many options, the longest lists are cut to keep one screen.
+    Where there are very many options, the longest lists are cut to keep one screen; the
+    user's own come first.
     """
+
+    def built_in(group: str, option: str) -> bool:
+        paths = (Path(f, group, f"{option}.yaml") for f in composer.own_folders)
+        return not any(path.exists() for path in paths)
+
     groups = {
-        group: options
+        group: sorted(options, key=functools.partial(built_in, group))
         for group in groups_of(composer)
         if len(options := composer.options(group)) > 1 or "/" not in group
     }

@@ -3,11 +3,12 @@
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import torch
 
+from aerun.data.binarize import Binarize, binarized
 from aerun.data.classes import excluded_classes, without_classes
 from aerun.data.mapped import Mapped, Stored, block_slices, blocks
 from aerun.data.scaling import (
@@ -21,12 +22,18 @@ from aerun.data.scaling import (
 from aerun.data.sources import check_source
 from aerun.data.splits import Arrays, Source, Spec, Split
 from aerun.errors import DataError
+from aerun.features import UNIT_INPUT, Feature, declares
 from aerun.options import Count, Natural, Positive, Range
 
 Held = Annotated[float, Range(0)]
 """How many examples are held out: a share below 1, or a number of examples."""
 
 
+def _needs(options: Mapping[str, Any]) -> frozenset[Feature]:
+    return frozenset({UNIT_INPUT} if options["binarize"] == "dynamic" else ())
+
+
+@declares(needs=_needs)
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DatasetOptions:
     """Options that every data set has; types only, the values live in conf/."""
@@ -49,6 +56,9 @@ class DatasetOptions:
     zca_epsilon: Positive
     """Added to the variance of each principal axis before whitening, where the values
     have variance 1 on average."""
+    binarize: Binarize
+    """Whether values are probabilities of ones: dynamic draws them anew at every use,
+    fixed once; figures such as mse compare with the grey values under dynamic."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,6 +99,8 @@ def prepare(source: Source, options: DatasetOptions) -> Data:
             (see ``check_source``).
     """
     _check_enough(check_source(source))
+    if options.binarize == "fixed":
+        source = binarized(source, seed=options.split_seed)
     parts = _split(source, options)
     spec = _spec(source, parts, options)
     splits = {

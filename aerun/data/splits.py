@@ -11,7 +11,7 @@ from torch import Tensor
 
 from aerun.data.mapped import Mapped, Stored
 from aerun.data.scaling import Whitening, per_column
-from aerun.features import IMAGES, UNIT_DATA, UNIT_TARGET, Feature
+from aerun.features import IMAGES, UNIT_DATA, UNIT_INPUT, UNIT_TARGET, Feature
 
 Arrays = tuple[Stored, np.ndarray | None]
 """Examples [N, *shape] and labels [N] (int64), or None where there are none."""
@@ -106,7 +106,7 @@ class Spec:
     def provides(self) -> frozenset[Feature]:
         """Features that parts may need of the data."""
         within = self.low >= 0 and self.high <= 1
-        unit = {UNIT_TARGET, UNIT_DATA} if within else set()
+        unit = {UNIT_TARGET, UNIT_DATA, UNIT_INPUT} if within else set()
         return frozenset(unit | ({IMAGES} if self.is_image else set()))
 
     def record(self) -> dict[str, Any]:

@@ -1,11 +1,16 @@
 """What is wrong with a trained model, in plain words with what to try."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from aerun.evaluation.prior import PriorMatch
 from aerun.evaluation.units import LevelUnits, PosteriorUnits
+
+_FAR = 0.7  # of a mean in the prior's std, or of a ratio of stds in logs
+_WON, _LOST = 0.95, 0.3  # accuracy; 0.5 where it only guesses
 
 FEW = 10
 """Test examples below which nothing is said of what varies over them."""
@@ -27,6 +32,8 @@ class Evidence:
     posterior: PosteriorUnits | None
     num_train: int
     num_test: int
+    prior: PriorMatch | None
+    """Of a model that is sampled through a prior."""
     averaged: bool
     """Whether the loss averages over elements (``loss.reduction=mean``)."""
 
@@ -46,6 +53,7 @@ def health(evidence: Evidence) -> list[str]:
         ]
     return [
         *_collapse(evidence),
+        *_prior(evidence),
         *_reconstructions(evidence),
         *_memorised(evidence),
         *_units(evidence),
@@ -75,6 +83,43 @@ def _collapse(evidence: Evidence) -> Iterator[str]:
             f"nats); the others carry nothing. model.code={active} would do, or lower "
             "regularizer.kl.weight to use more."
         )
+
+
+def _prior(evidence: Evidence) -> Iterator[str]:
+    match = evidence.prior
+    if match is None or match.distance.max() < _FAR:
+        return
+    i = match.worst
+    yield (
+        f"The codes are not distributed as the prior: dimension {i} has mean "
+        f"{match.mean[i]:.2g} and std {match.std[i]:.2g}, the prior "
+        f"{match.prior_mean[i]:.2g} and {match.prior_std[i]:.2g}, so samples come from "
+        "where no codes are. Train longer, or raise the weight of the regularizer that "
+        "matches them; task=sample task.density=mixture draws from the codes instead."
+    )
+
+
+def of_games(row: Mapping[str, Any]) -> Iterator[str]:
+    """What the last epoch says of each discriminator.
+
+    Args:
+        row: Of metrics.csv.
+    """
+    for column, value in row.items():
+        name = column.removesuffix("_accuracy")
+        if name == column or "/" in column:
+            continue
+        if value > _WON:
+            yield (
+                f"The discriminator has won: it tells {value:.0%} of codes and samples "
+                f"of the prior apart, and the encoder learns little from it. Lower "
+                f"regularizer.{name}.rate or trainer.lr, or train longer."
+            )
+        elif value < _LOST:
+            yield (
+                f"The discriminator has lost: it tells only {value:.0%} of codes and "
+                f"samples of the prior apart. Raise regularizer.{name}.rate."
+            )
 
 
 def _reconstructions(evidence: Evidence) -> Iterator[str]:

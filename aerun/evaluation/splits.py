@@ -60,8 +60,7 @@ def evaluate(
         for name, term in terms.items():
             if name not in statistics:
                 sums[name] = sums.get(name, 0.0) + exact_sum(term)
-        target = out.target
-        assert target is not None
+        target = objective.clean(x)
         recon = objective.model(target).recon if disturbed else out.recon
         squares = (recon - target).square().flatten(1)
         squared += exact_sum(squares.mean(1)) * target[0].numel()

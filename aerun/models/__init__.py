@@ -4,6 +4,7 @@ from aerun.models.autoencoder import Autoencoder
 from aerun.models.bottlenecks import Gaussian, Lifetime, Plain, TopK
 from aerun.models.conv import ConvEncoder
 from aerun.models.dense import DenseEncoder
+from aerun.models.gsn import GSN
 from aerun.models.levels import Decoder
 from aerun.models.outputs import Outputs, Posterior
 
@@ -12,6 +13,7 @@ __all__ = [
     "ConvEncoder",
     "Decoder",
     "DenseEncoder",
+    "GSN",
     "Gaussian",
     "Lifetime",
     "Outputs",

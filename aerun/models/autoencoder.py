@@ -34,6 +34,7 @@ class Autoencoder(nn.Module):
         encoder: Any,
         bottleneck: Any,
         decoder: nn.Module,
+        prior: Any,
         output_activation: Activation,
     ) -> None:
         """Join the parts.
@@ -43,12 +44,16 @@ class Autoencoder(nn.Module):
             bottleneck: (features, code, draws, *, knobs) -> (latent [B, ...], posterior
                 or None).
             decoder: [B, ...] -> raw output [B, *shape], with ``levels``.
+            prior: (num_samples, size, draws) -> [num_samples, size] as ``sample``;
+                one without it cannot be sampled from.
             output_activation: From raw output to reconstruction.
         """
         super().__init__()
         self.encoder: Any = encoder
         self.bottleneck: Any = bottleneck
         self.decoder: Any = decoder
+        usual = getattr(bottleneck, "usual_prior", prior)
+        self.prior: Any = prior if hasattr(prior, "sample") else usual
         self.output_activation = activation_module(output_activation)
         self.knobs = {k: f"model.bottleneck.{k}" for k in knob_types(bottleneck)}
         """Numbers of the bottleneck that may be schedules, with their full names."""
@@ -119,8 +124,8 @@ class Autoencoder(nn.Module):
 
     @property
     def generative(self) -> bool:
-        """Whether the bottleneck has a prior to sample from."""
-        return hasattr(self.bottleneck, "prior")
+        """Whether there is a prior to sample from."""
+        return hasattr(self.prior, "sample")
 
     @property
     def code_shape(self) -> tuple[int, ...]:
@@ -136,9 +141,9 @@ class Autoencoder(nn.Module):
         """Decoded samples of the prior, [num_samples, *shape].
 
         Raises:
-            TypeError: The bottleneck has no prior.
+            TypeError: There is no prior.
         """
         if not self.generative:
-            kind = type(self.bottleneck).__name__
-            raise TypeError(f"the bottleneck {kind} has no prior to sample from")
-        return self.decode(self.bottleneck.prior(num_samples, self.code_size, draws))
+            kind = type(self.prior).__name__
+            raise TypeError(f"{kind} has no samples; choose model/prior=normal")
+        return self.decode(self.prior.sample(num_samples, self.code_size, draws))

@@ -3,14 +3,15 @@
 import copy
 import math
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from aerun.draws import Draws
-from aerun.features import MAPS, POSTERIOR, Feature, declares
+from aerun.features import MAPS, POSTERIOR, PRIOR, Feature, declares
 from aerun.models.outputs import Posterior
+from aerun.models.priors import STANDARD
 from aerun.options import Fraction, Knob, Momentum, Range
 from aerun.running import RunningMean
 
@@ -25,7 +26,7 @@ class Plain(nn.Module):
         return code, None
 
 
-@declares(provides=frozenset({POSTERIOR}))
+@declares(provides=frozenset({POSTERIOR, PRIOR}))
 class Gaussian(nn.Module):
     """The code is the mean of a diagonal Gaussian, from which a sample is decoded.
 
@@ -34,9 +35,18 @@ class Gaussian(nn.Module):
     levels are therefore those of a plain autoencoder.
     """
 
-    def __init__(self, *, encoder: Any) -> None:
-        """Copy the encoder's last level, with weights of its own and no activation."""
+    usual_prior = STANDARD
+    """Of a model that names none: what the KL term then compares with."""
+
+    def __init__(self, *, encoder: Any, gives: Literal["variance", "std"]) -> None:
+        """Copy the encoder's last level, with weights of its own and no activation.
+
+        Args:
+            encoder: Whose last level gives the mean.
+            gives: The logarithm of what the second level gives.
+        """
         super().__init__()
+        self.factor = 2 if gives == "std" else 1
         self.log_variance: Any = copy.deepcopy(encoder.levels[-1])
         self.log_variance.activation = nn.Identity()
         self.log_variance.reset_parameters()
@@ -54,7 +64,7 @@ class Gaussian(nn.Module):
         Returns:
             What to decode, [B, D], and the posterior.
         """
-        log_variance = self.log_variance(features)
+        log_variance = self.factor * self.log_variance(features)
         posterior = Posterior(
             mean=code.flatten(1), log_variance=log_variance.flatten(1)
         )
@@ -62,10 +72,6 @@ class Gaussian(nn.Module):
             return code, posterior
         noise = draws.ask("normal", *code.shape)
         return code + noise * (log_variance / 2).exp(), posterior
-
-    def prior(self, num_samples: int, size: int, draws: Draws) -> Tensor:
-        """Samples of the prior N(0, I), [num_samples, size]."""
-        return draws.ask("normal", num_samples, size)
 
 
 class TopK(nn.Module):

@@ -35,6 +35,9 @@ class Outputs:
     """[B, *shape]: the clean input; set by the objective."""
     seen: Tensor | None = None
     """[B, *shape]: what the encoder was given; set by the objective."""
+    walk: tuple[tuple[Tensor, Tensor], ...] = ()
+    """(raw, recon), [B, *shape] each, of earlier steps of models that take several; the
+    last step is ``raw`` and ``recon``. The objective pays for every step."""
 
     def to(self, dtype: torch.dtype) -> "Outputs":
         """The same pass in another floating-point type."""
@@ -48,6 +51,9 @@ class Outputs:
                 mean=self.posterior.mean.to(dtype),
                 log_variance=self.posterior.log_variance.to(dtype),
             )
+        changes["walk"] = tuple(
+            (raw.to(dtype), recon.to(dtype)) for raw, recon in self.walk
+        )
         return replace(self, **changes)
 
     @property

@@ -31,6 +31,7 @@ Row = Mapping[str, float | int | None]
 LOG_ABOVE = 30.0  # largest over smallest value from which a linear axis hides detail
 MAXIMUM_SPELT = 4  # phases whose names are written out
 MAXIMUM_MARKED = 30  # points; beyond, markers would merge into a thick line
+_OF_OPPONENT = ("_opponent", "_accuracy", "_mse")  # columns of a game
 PLAIN_NAMES = {"mse": "mean squared error", "lr": "learning rate"}
 COLOURS = {
     "train": CLASS_COLOURS[0],
@@ -72,14 +73,15 @@ def loss_curves(
         rows: One per epoch, as in metrics.csv: ``epoch``, ``train/<name>``,
             ``val/<name>``, ``<term>_weight``, ``lr``. Where a value is missing, None
             or not finite, the line runs on to the next one. Of several phases
-            (``phase``) each has lines of its own.
+            (``phase``) each has lines of its own. Of an opponent there are
+            ``<name>_opponent``, its loss, and what else it watches.
         title: Text above the panels.
         best_epoch: The epoch to mark, or None. Under a schedule it is not the one of
             lowest validation loss, so it is not guessed from the rows.
 
     Returns:
         A PNG file. Panels: loss, reconstruction (unless it is the loss), terms, mean
-        squared error, learning rate, and those weights that change.
+        squared error, learning rate, an opponent's game, and those weights that change.
 
     Raises:
         ValueError: ``rows`` hold nothing to draw.
@@ -147,6 +149,9 @@ def _collect_panels(rows: Sequence[Row]) -> dict[str, list[Line]]:
     if _same(panels["loss"], panels["reconstruction"]):
         del panels["reconstruction"]
     panels["lr"] = [_read_line(rows, "lr", "")]
+    for key in keys:
+        if key.endswith(_OF_OPPONENT) and "/" not in key:
+            panels[key] = [_read_line(rows, key, "")]
     for key in keys:
         if key.endswith("_weight") and "/" not in key:
             weight = _read_line(rows, key, "")

@@ -12,6 +12,7 @@ from aerun.contraction import mean_norm
 from aerun.evaluation import baselines
 from aerun.evaluation.health import Evidence, health
 from aerun.evaluation.moments import Moments
+from aerun.evaluation.prior import prior_match
 from aerun.evaluation.splits import (
     batches,
     collect,
@@ -92,6 +93,7 @@ def final_figures(built: Built, *, seed: int) -> Findings:
         data_variance=seen.data_variance,
         levels=_with_code(levels, code),
         posterior=posterior,
+        prior=prior_match(model, test),
         num_train=len(some),
         num_test=len(test),
         averaged=objective.reduction == "mean",

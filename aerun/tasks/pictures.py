@@ -111,15 +111,15 @@ class Pictures:
             lambda draws: model.sample(_SAMPLES, draws), self.examples, seed=_SEED
         )
         samples = self._unscaled(drawn)
+        chain = hasattr(model, "transition")
+        title = "A chain in order" if chain else "Samples of the prior, decoded"
         if self.spec.is_image:
             from aerun.reporting.images import sample_grid
 
             low, high = self._range()
-            png = sample_grid(
-                samples, low=low, high=high, title="Samples of the prior, decoded"
-            )
+            png = sample_grid(samples, low=low, high=high, title=title)
         else:
-            png = self._vectors({"sample": samples}, "Samples of the prior, decoded")
+            png = self._vectors({"sample": samples}, title)
         self.directory.write("samples.png", png)
 
     def units(self, found: Findings) -> None:

@@ -13,6 +13,7 @@ from torch import Tensor
 from aerun.build import Built, build, load_data
 from aerun.data import Spec, Whitening
 from aerun.errors import Interrupted, RunFailed
+from aerun.evaluation.health import of_games
 from aerun.resolving import resolve
 from aerun.rundir import WHITENING, RunDirectory, resume_command
 from aerun.tasks.findings import final_figures
@@ -104,6 +105,8 @@ def finish(
                 return None
             draw()
     health = list(found.health)
+    if recorder.rows:
+        health += of_games(recorder.rows[-1])
     if best is None:
         health.append(
             "No epoch came after the end of the last schedule, so the last weights "

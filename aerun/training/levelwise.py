@@ -22,7 +22,7 @@ from aerun.models.bottlenecks import Plain
 from aerun.models.levels import Backward, Encoder
 from aerun.objective import Objective
 from aerun.options import Natural
-from aerun.training.phases import Phase, TrainerOptions, Update, default
+from aerun.training.phases import Phase, TrainerOptions, default, updates
 
 _CACHED = 2**30  # bytes of codes that are kept in memory; more are made when asked for
 _BATCH = 1000  # examples encoded at a time
@@ -144,6 +144,7 @@ def _truncated(objective: Objective, level: int, *, first: int) -> Autoencoder:
         encoder=Encoder(list(levels[first : level + 1])),
         bottleneck=model.bottleneck if top else Plain(),
         decoder=Backward(list(model.decoder.levels[first : level + 1])),
+        prior=model.prior,
         output_activation="none",
     )
     if first == 0:
@@ -165,7 +166,7 @@ def _shallow(objective: Objective, level: int, *, below: nn.Module | None) -> Ob
         # One that remembers batches has those of each level by themselves.
         name: part.call if top else deepcopy(part.call)
         for name, part in objective.regularizers.items()
-        if top or _applies(part.call, _levels(objective)[level])
+        if _applies(part.call, _levels(objective)[level], top=top)
     }
     corruption = objective.corruption
     if corruption is not None and level > 0:
@@ -180,14 +181,17 @@ def _shallow(objective: Objective, level: int, *, below: nn.Module | None) -> Ob
         corruption=None if corruption is None else corruption.call,
         autocast=objective.autocast,
         below=below,
+        binarize=objective.binarize and level == 0,
     )
 
 
-def _applies(term: Any, level: Any) -> bool:
-    """Whether a regularizer of codes is one of this level's outputs too."""
-    size = getattr(term, "code_size", None)
+def _applies(term: Any, level: Any, *, top: bool) -> bool:
+    """Whether a regularizer of inputs and codes is one of this level's too."""
+    size, shape = getattr(term, "code_size", None), getattr(term, "input_shape", None)
+    if shape is not None:  # what it needs of the data has been checked
+        return shape == tuple(level.input_shape)
     fits = size is None or size == math.prod(level.output_shape)
-    return fits and features(term, "needs", {}) <= _range_of(level)
+    return top or (fits and features(term, "needs", {}) <= _range_of(level))
 
 
 def _range_of(level: Any) -> frozenset[Feature]:
@@ -215,12 +219,14 @@ def _by_level(
         shallow = _shallow(objective, level, below=None if cached else below)
         own = dict(shallow.model.named_parameters(prefix="model"))
         own |= dict(shallow.loss.named_parameters(prefix="loss"))
+        for name, part in shallow.opponents.items():
+            own |= dict(part.named_parameters(prefix=f"regularizers.{name}"))
         yield Phase(
             name=f"level_{level + 1}",
             objective=shallow,
             split=view(split),
             epochs=options.epochs,
-            updates=[Update(name="model", parameters=own, optimizer=options.optimizer)],
+            updates=updates(shallow, own, options),
             view=view,
             more=level < last or finetune_epochs > 0,
             shown=_truncated(objective, level, first=0),

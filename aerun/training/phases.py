@@ -6,7 +6,7 @@ next phase is made only after the one before has been trained.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from torch import nn
 
@@ -57,6 +57,8 @@ class Update:
     """"model", or the name of the opponent whose loss it minimises."""
     parameters: dict[str, nn.Parameter]
     optimizer: Optimizer
+    rate: float = 1.0
+    """The learning rate, as a multiple of the model's."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,22 +91,40 @@ def default(
     Yields:
         One phase.
     """
-    opponents = {
-        name: list(part.parameters()) for name, part in objective.opponents.items()
-    }
-    theirs = {id(p) for parameters in opponents.values() for p in parameters}
     named = {n: p for n, p in objective.named_parameters() if p.requires_grad}
-    owners = {"model": {n: p for n, p in named.items() if id(p) not in theirs}}
-    for opponent, parameters in opponents.items():
-        own = {id(p) for p in parameters}
-        owners[opponent] = {n: p for n, p in named.items() if id(p) in own}
     yield Phase(
         name="train",
         objective=objective,
         split=split,
         epochs=options.epochs,
-        updates=[
-            Update(name=name, parameters=owned, optimizer=options.optimizer)
-            for name, owned in owners.items()
-        ],
+        updates=updates(objective, named, options),
     )
+
+
+def updates(
+    objective: Objective, named: dict[str, nn.Parameter], options: TrainerOptions
+) -> list[Update]:
+    """The model's update, then one of each opponent.
+
+    Args:
+        objective: What is minimised.
+        named: The parameters that are fitted, by name.
+        options: Shared options.
+    """
+    opponents = objective.opponents
+    owned = {
+        name: {id(p) for p in part.parameters()} for name, part in opponents.items()
+    }
+    theirs = set().union(*owned.values())
+    own = {n: p for n, p in named.items() if id(p) not in theirs}
+    made = [Update(name="model", parameters=own, optimizer=options.optimizer)]
+    for name, ids in owned.items():
+        call: Any = opponents[name].call
+        update = Update(
+            name=name,
+            parameters={n: p for n, p in named.items() if id(p) in ids},
+            optimizer=options.optimizer,
+            rate=getattr(call, "rate", 1.0),
+        )
+        made.append(update)
+    return made

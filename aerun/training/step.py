@@ -99,14 +99,16 @@ class Step:
         """
         noise = draw(self.requests(x, knobs), generator, x.dtype)
         terms, gradients = self.gradients(x, knobs, noise)
-        norm = self.apply(gradients, lr)
+        norm = self.apply(gradients, lr * self.update.rate)
         return torch.stack([*(term.detach() for term in terms.values()), norm])
 
     @property
     def columns(self) -> list[str]:
         """Names of the numbers that a step returns."""
-        if self.update.name != "model":
-            return [f"{self.update.name}_opponent", f"{self.update.name}_grad_norm"]
+        name = self.update.name
+        if name != "model":
+            watched = self.objective.watched(name)
+            return [f"{name}_{what}" for what in ("opponent", *watched, "grad_norm")]
         return ["loss", "reconstruction", *self.objective.regularizers, "grad_norm"]
 
     def _refuse_unused(self, gradients: Sequence[Tensor | None]) -> None:

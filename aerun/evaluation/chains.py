@@ -1,0 +1,83 @@
+"""Markov chains: running long ones, and how well they mix over classes."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from aerun.draws import Draws, DryDraws, draw
+
+
+@torch.no_grad()
+def walk(model: Any, x: Tensor, num_steps: int, *, seed: int) -> Iterator[Tensor]:
+    """Means of chains, step by step; only the noise of one step is ever held.
+
+    Args:
+        model: With ``start(x)`` and ``transition(state, draws)``; left in evaluation.
+        x: Where the chains start, [B, *shape].
+        num_steps: Of each chain.
+        seed: Of the noise, from a generator of its own.
+
+    Yields:
+        Means after each step, [B, *shape].
+    """
+    model.eval()
+    generator = torch.Generator(device=x.device).manual_seed(seed)
+    state, dry = model.start(x), DryDraws(x)
+    model.transition(state, dry)
+    for _ in range(num_steps):
+        drawn = draw(dry.requests, generator, x.dtype)
+        mean, state = model.transition(state, Draws(drawn))
+        yield mean
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Mixing:
+    """How chains move between classes."""
+
+    num_visited: np.ndarray
+    """Classes that each chain was ever in, [B]."""
+    occupancy: np.ndarray
+    """Share of all steps in each class, [C]; sums to 1."""
+    stay: np.ndarray
+    """Steps in a row in each class on average, [C]; NaN of classes never visited. Stays
+    at the ends of a chain are counted as long as they were seen."""
+    change_rate: float
+    """Share of steps to another class; NaN of chains of one step."""
+
+
+def mixing(labels: np.ndarray, num_classes: int) -> Mixing:
+    """How chains move between the classes that a classifier tells of their steps.
+
+    Args:
+        labels: Class of each step, [T] of one chain or [T, B] of several, integers from
+            0 to ``num_classes`` - 1.
+        num_classes: C.
+
+    Raises:
+        ValueError: There is no step, or a label is no class.
+    """
+    steps = np.asarray(labels)
+    steps = steps[:, None] if steps.ndim == 1 else steps
+    if steps.size == 0:
+        raise ValueError("a chain without steps is in no class")
+    if steps.min() < 0 or steps.max() >= num_classes:
+        raise ValueError(
+            f"labels lie in [{steps.min()}, {steps.max()}]; classes are counted from 0 "
+            f"to {num_classes - 1}"
+        )
+    changes = steps[1:] != steps[:-1]
+    arrivals = np.concatenate([steps[0], steps[1:][changes]])
+    counts = np.bincount(steps.ravel(), minlength=num_classes)
+    stays = np.bincount(arrivals, minlength=num_classes)
+    stay = np.full(num_classes, np.nan)
+    np.divide(counts, stays, out=stay, where=stays > 0)
+    return Mixing(
+        num_visited=(steps[:, :, None] == np.arange(num_classes)).any(0).sum(1),
+        occupancy=counts / steps.size,
+        stay=stay,
+        change_rate=float(changes.mean()) if changes.size else float("nan"),
+    )

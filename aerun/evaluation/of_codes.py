@@ -1,0 +1,105 @@
+"""Figures of codes beside the prior that they are to have."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from aerun.draws import Draws, DryDraws, draw
+from aerun.evaluation.distances import discrepancy
+from aerun.evaluation.entries import Figure, Finding, Subject, generator_like
+from aerun.evaluation.splits import batches
+
+_COMPARED = 5000  # codes and samples between which distances are taken, at most
+_LEAST = 4  # rows of which the discrepancy has an error
+
+
+@torch.no_grad()
+def code_figures(subject: Subject, *, seed: int) -> Iterator[Finding]:
+    """How far codes of the test part are from the model's prior.
+
+    Args:
+        subject: A model with ``prior.sample``; others give a note.
+        seed: Of posterior and prior samples.
+    """
+    model = subject.model
+    prior: Any = getattr(model, "prior", None)
+    if not hasattr(prior, "sample"):
+        yield "No codes beside a prior: the model has none."
+        return
+    generator = generator_like(subject.like, seed)
+    codes, drawn = _codes(subject, generator)
+    whose = "codes drawn from test posteriors" if drawn else "test codes"
+    if len(codes) < _LEAST:
+        yield f"No codes beside the prior: {len(codes)} test examples are too few."
+        return
+    order = torch.randperm(len(codes), generator=torch.Generator().manual_seed(seed))
+    some = codes[order[:_COMPARED]]
+    samples = _drawn(
+        lambda draws: prior.sample(len(some), codes.shape[1], draws),
+        subject.like,
+        generator,
+    )
+    found = discrepancy(some, samples.cpu())
+    yield Figure(
+        name="mmd2",
+        value=found.squared,
+        standard_error=found.standard_error,
+        unit="none",
+        definition=f"squared maximum mean discrepancy of {len(some):,} {whose} and "
+        "as many prior samples, 0 where equal",
+    )
+    yield from _moments(codes, samples.cpu().double(), whose)
+
+
+def _moments(codes: Tensor, samples: Tensor, whose: str) -> Iterator[Figure]:
+    """Mean and standard deviation of each dimension, and the extremes of both."""
+    means, stds = codes.mean(0), codes.std(0)
+    place = int(means.abs().argmax())
+    error = float(stds[place]) / len(codes) ** 0.5
+    unit = "code units"
+
+    def figure(name: str, value: Any, definition: str, **more: Any) -> Figure:
+        return Figure(name=name, value=value, unit=unit, definition=definition, **more)
+
+    yield figure(
+        "codes/largest_mean",
+        float(means[place]),
+        f"mean of {whose} in the dimension where it is farthest from 0: {place}",
+        standard_error=error,
+    )
+    small, large = int(stds.argmin()), int(stds.argmax())
+    yield figure(
+        "codes/smallest_std",
+        float(stds[small]),
+        f"standard deviation of {whose} where it is smallest: dimension {small}",
+    )
+    yield figure(
+        "codes/largest_std",
+        float(stds[large]),
+        f"standard deviation of {whose} where it is largest: dimension {large}",
+    )
+    text = "standard deviation of prior samples, mean over dimensions"
+    yield figure("prior/std", float(samples.std(0).mean()), text)
+    yield figure("codes/mean", means.tolist(), f"mean of {whose} in each dimension")
+    text = f"standard deviation of {whose} in each dimension"
+    yield figure("codes/std", stds.tolist(), text)
+
+
+def _codes(subject: Subject, generator: torch.Generator) -> tuple[Tensor, bool]:
+    """What is decoded of test examples, [N, D], and whether posteriors drew it."""
+    parts, drawn = [], False
+    for x in batches(subject.data.test):
+        out = _drawn(lambda draws, x=x: subject.model(x, draws), x, generator)
+        latent = out.code if out.latent is None else out.latent
+        parts.append(latent.flatten(1).cpu().double())
+        drawn = out.posterior is not None
+    return torch.cat(parts), drawn
+
+
+def _drawn(call: Any, like: Tensor, generator: torch.Generator) -> Any:
+    """What ``call(draws)`` returns with noise of a generator that goes on."""
+    dry = DryDraws(like)
+    call(dry)
+    return call(Draws(draw(dry.requests, generator, like.dtype)))

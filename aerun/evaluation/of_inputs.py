@@ -1,0 +1,69 @@
+"""Figures of reconstructions: of clean test examples and of attacked ones."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from aerun.evaluation.attack import Target, attack_errors
+from aerun.evaluation.entries import Figure, Finding, Subject, average, first
+from aerun.evaluation.splits import batches
+from aerun.progress import progress_bar
+
+_UNIT = "scaled units^2"
+
+
+@torch.no_grad()
+def mse(subject: Subject) -> Figure:
+    """The mean squared error on the test part."""
+    model, errors = subject.model, []
+    for x in batches(subject.data.test):
+        squares: Tensor = (model(x).recon - x).square()
+        errors.append(squares.flatten(1).mean(1).cpu().double())
+    return average(
+        torch.cat(errors),
+        name="mse",
+        unit=_UNIT,
+        definition="squared error of test reconstructions, mean over elements",
+    )
+
+
+def attack_figures(
+    subject: Subject, *, eps: float | None, target: Target, num_images: int, seed: int
+) -> Iterator[Finding]:
+    """Errors from clean, noisy and attacked inputs.
+
+    Args:
+        subject: Is attacked.
+        eps: Largest change of an element, scaled units; None: no attack.
+        target: What reconstructions are compared with.
+        num_images: Test examples, at most.
+        seed: Of the noise that the attack starts from.
+    """
+    if eps is None:
+        yield "No attack: give its size, such as task.eps=0.1."
+        return
+    x, spec = first(subject.data, num_images), subject.data.spec
+    with progress_bar(len(x), unit="example", description="Attacking") as bar:
+        errors = attack_errors(
+            subject.model,
+            x,
+            eps=eps,
+            target=target,
+            seed=seed,
+            low=min(spec.low, float(x.min())),
+            high=max(spec.high, float(x.max())),
+            tick=bar.update,
+        )
+    wanted = "clean inputs" if target == "clean" else "what the model was given"
+    said = {
+        "clean": f"mse of {len(x):,} test reconstructions from clean inputs",
+        "noise": f"mse against {wanted}, from uniform noise of at most {eps:g} on each",
+        "attacked": f"mse against {wanted}, from the worst inputs within {eps:g} that "
+        "20 steps of PGD find",
+        "excess": "what the attack adds to each clean error",
+        "excess_of_noise": "what the noise adds to each clean error",
+    }
+    for name, definition in said.items():
+        values = getattr(errors, name)
+        yield average(values, name=f"attack/{name}", unit=_UNIT, definition=definition)

@@ -1,0 +1,195 @@
+"""Priors: what codes are distributed like, where samples are to be drawn from."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from aerun.draws import Draws
+from aerun.errors import BadUse
+from aerun.features import EVEN_CODE, PRIOR, Feature, declares
+from aerun.models.outputs import Posterior
+from aerun.options import Count, Positive
+
+_TURNS = 512  # points that stand for the whole roll in its density
+
+
+class NoPrior(nn.Module):
+    """Codes are distributed as training makes them; there is nothing to sample."""
+
+
+class _Prior(nn.Module):
+    """A distribution over codes [B, D], with everything but its formula."""
+
+    def log_density(self, z: Tensor) -> Tensor:
+        """Of codes [B, D], [B], nats."""
+        raise NotImplementedError
+
+    def divergence(self, posterior: Posterior, latent: Tensor) -> Tensor:
+        """KL of the posterior from this prior, estimated with one sample.
+
+        Args:
+            posterior: q(z|x).
+            latent: A sample of it, [B, D].
+
+        Returns:
+            log q(z|x) - log p(z), [B], nats; unbiased.
+        """
+        return log_normal(latent, posterior.mean, posterior.log_variance).sum(1) - (
+            self.log_density(latent)
+        )
+
+
+@declares(provides=frozenset({PRIOR}))
+class Normal(_Prior):
+    """A Gaussian with a diagonal covariance; mean 0 and std 1 are the usual choice."""
+
+    def __init__(self, *, mean: float, std: Positive) -> None:
+        """Hold the moments, the same in every dimension."""
+        super().__init__()
+        self.mean, self.std = mean, std
+
+    def sample(self, num_samples: int, size: int, draws: Draws) -> Tensor:
+        """Codes [num_samples, size]."""
+        return self.mean + self.std * draws.ask("normal", num_samples, size)
+
+    def log_density(self, z: Tensor) -> Tensor:
+        """Of codes [B, D], [B], nats."""
+        log_variance = torch.full_like(z, 2 * math.log(self.std))
+        return log_normal(z, torch.full_like(z, self.mean), log_variance).sum(1)
+
+    def divergence_per_dimension(self, posterior: Posterior) -> Tensor:
+        """KL(q(z|x) || p(z)) of each dimension, [B, D], nats, in closed form.
+
+        References:
+            Kingma & Welling, "Auto-encoding variational Bayes" (2013), appendix B, for
+            mean 0 and std 1.
+        """
+        mean, log_variance = posterior.mean, posterior.log_variance
+        if (self.mean, self.std) != (0, 1):
+            mean = (mean - self.mean) / self.std
+            log_variance = log_variance - 2 * math.log(self.std)
+        return (mean.square() + log_variance.exp() - 1 - log_variance) / 2
+
+
+def _even(options: Mapping[str, Any]) -> frozenset[Feature]:
+    return frozenset({EVEN_CODE}) if options["code"] % 2 else frozenset()
+
+
+class _InPlanes(_Prior):
+    """A distribution in the plane; codes are made of independent pairs of numbers."""
+
+    def __init__(self, code: Count) -> None:
+        super().__init__()
+        if code % 2:
+            raise BadUse(f"model.code={code}: a prior in planes needs an even size.")
+
+    def log_density(self, z: Tensor) -> Tensor:
+        """Of codes [B, D], [B], nats."""
+        points = z.reshape(-1, 2)
+        return self.log_density_in_plane(points).reshape(len(z), -1).sum(1)
+
+    def log_density_in_plane(self, points: Tensor) -> Tensor:
+        """Of points [N, 2], [N], nats."""
+        raise NotImplementedError
+
+
+@declares(needs=_even, provides=frozenset({PRIOR}))
+class Mixture(_InPlanes):
+    """Gaussians like petals of a flower around the origin, long towards it.
+
+    References:
+        Makhzani et al., "Adversarial autoencoders" (2015), section 2.3.
+    """
+
+    def __init__(
+        self, *, code: Count, components: Count, radius: Positive, std: Positive
+    ) -> None:
+        """Place the components.
+
+        Args:
+            code: Size of the code; even.
+            components: Gaussians in a plane.
+            radius: Of their centres from the origin.
+            std: Along the circle; five times as much towards the origin.
+        """
+        super().__init__(code)
+        self.components, self.radius, self.std = components, radius, std
+
+    def sample(self, num_samples: int, size: int, draws: Draws) -> Tensor:
+        """Codes [num_samples, size]."""
+        which = (draws.ask("uniform", num_samples, size // 2) * self.components).floor()
+        noise = draws.ask("normal", num_samples, size).unflatten(1, (-1, 2))
+        angle = which * (2 * math.pi / self.components)
+        out = self.radius + 5 * self.std * noise[..., 0]
+        along = self.std * noise[..., 1]
+        x = out * angle.cos() - along * angle.sin()
+        y = out * angle.sin() + along * angle.cos()
+        return torch.stack([x, y], -1).flatten(1)
+
+    def log_density_in_plane(self, points: Tensor) -> Tensor:
+        """Of points [N, 2], [N], nats."""
+        turn = 2 * math.pi / self.components
+        angle = torch.arange(self.components, device=points.device) * turn
+        x, y = points[:, :1], points[:, 1:]
+        out = x * angle.cos() + y * angle.sin()
+        along = y * angle.cos() - x * angle.sin()
+        logs = _log_gauss(out, self.radius, 5 * self.std) + _log_gauss(
+            along, 0.0, self.std
+        )
+        return logs.logsumexp(1) - math.log(self.components)
+
+
+@declares(needs=_even, provides=frozenset({PRIOR}))
+class SwissRoll(_InPlanes):
+    """A spiral in the plane.
+
+    References:
+        Makhzani et al., "Adversarial autoencoders" (2015), section 2.3.
+    """
+
+    def __init__(self, *, code: Count, radius: Positive, std: Positive) -> None:
+        """Wind the roll.
+
+        Args:
+            code: Size of the code; even.
+            radius: Of its end from the origin; it winds one and a half times.
+            std: Of the noise around it.
+        """
+        super().__init__(code)
+        self.radius, self.std = radius, std
+
+    def _spiral(self, share: Tensor) -> Tensor:
+        """Points [..., 2] at shares [...] of the roll, as dense in every part."""
+        far = share.sqrt()
+        angle = 3 * math.pi * far
+        return torch.stack([far * angle.cos(), far * angle.sin()], -1) * self.radius
+
+    def sample(self, num_samples: int, size: int, draws: Draws) -> Tensor:
+        """Codes [num_samples, size]."""
+        points = self._spiral(draws.ask("uniform", num_samples, size // 2))
+        return points.flatten(1) + self.std * draws.ask("normal", num_samples, size)
+
+    def log_density_in_plane(self, points: Tensor) -> Tensor:
+        """Of points [N, 2], [N], nats: a fine row of Gaussians along the roll."""
+        share = (torch.arange(_TURNS, device=points.device) + 0.5) / _TURNS
+        centres = self._spiral(share.to(points))
+        logs = _log_gauss(points[:, None], centres, self.std).sum(2)
+        return logs.logsumexp(1) - math.log(_TURNS)
+
+
+def log_normal(z: Tensor, mean: Tensor, log_variance: Tensor) -> Tensor:
+    """Log N(z; mean, exp(log_variance)) of each element, of the shape of z, nats."""
+    squares = (z - mean).square() * torch.exp(-log_variance)
+    return -(squares + log_variance + math.log(2 * math.pi)) / 2
+
+
+def _log_gauss(x: Tensor, mean: Tensor | float, std: float) -> Tensor:
+    squares = ((x - mean) / std).square()
+    return -squares / 2 - math.log(std) - math.log(2 * math.pi) / 2
+
+
+STANDARD = Normal(mean=0.0, std=1.0)
+"""The prior of models that have a posterior and name none."""

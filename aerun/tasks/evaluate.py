@@ -1,0 +1,163 @@
+"""task=evaluate: what a trained run is worth, as a generator and under attack."""
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+
+from aerun.build import build_knobs
+from aerun.evaluation.attack import Target
+from aerun.evaluation.entries import Figure, Finding, Subject, table
+from aerun.evaluation.of_codes import code_figures
+from aerun.evaluation.of_inputs import attack_figures, mse
+from aerun.evaluation.of_posterior import posterior_figures
+from aerun.evaluation.of_samples import sample_figures
+from aerun.evaluation.splits import knob_tensors
+from aerun.features import UNIT_DATA
+from aerun.options import Count, Positive, Range, Seed
+from aerun.resolving import best_device
+from aerun.rundir import RunDirectory, claim
+from aerun.tasks.on_run import grey_data, run_data, takes_its_options
+from aerun.trained import spec_of, trained_objective
+from aerun.wiring import locate
+
+log = logging.getLogger("aerun")
+
+_FOLDER = "evaluate"
+
+
+@takes_its_options
+def evaluate(
+    config: Mapping[str, Any],
+    directory: Path,
+    *,
+    samples: Count,
+    images: Count,
+    centres: Annotated[int, Range(2)],
+    eps: Positive | None,
+    seed: Seed,
+) -> Path:
+    """Write the figures of a run that its training does not give.
+
+    Args:
+        config: The run's.
+        directory: The run's.
+        samples: Importance samples of an example's log-likelihood, k.
+        images: Test examples of which the likelihood is estimated and that are
+            attacked, at most; the first ones.
+        centres: Samples to be judged, which are also the centres of Parzen windows.
+        eps: Largest change of an element by the attack, scaled units; None for that of
+            an attacker in training, and no attack where there was none.
+        seed: Of all noise.
+
+    Returns:
+        The folder with ``evaluation.json`` and, of a posterior, a picture.
+
+    Raises:
+        DataError: The run's data are unusable.
+        RunDirectoryError: The run saved no weights.
+    """
+    device = best_device() if config["device"] == "auto" else config["device"]
+    subject, spent = _subject(config, directory, torch.device(device))
+    if subject.data.spec.fingerprint != config["data"]["fingerprint"]:
+        log.warning("These are not the examples that the run was trained on.")
+    attack = _attack(config, spent)
+    attack["eps"] = attack["eps"] if eps is None else eps
+    with _folder(directory) as folder:
+        figures: dict[str, Figure] = {}
+        notes: list[str] = []
+        for finding in _findings(subject, samples, images, centres, attack, seed):
+            if isinstance(finding, Figure):
+                figures[finding.name] = finding
+            else:
+                notes.append(finding)
+        _report(RunDirectory(folder), figures, notes, seed)
+    return folder
+
+
+def _findings(
+    subject: Subject,
+    samples: int,
+    images: int,
+    centres: int,
+    attack: Mapping[str, Any],
+    seed: int,
+) -> Iterator[Finding]:
+    """All figures that apply, and notes on the others."""
+    yield mse(subject)
+    yield from posterior_figures(
+        subject, num_images=images, num_samples=samples, seed=seed
+    )
+    yield from code_figures(subject, seed=seed)
+    yield from sample_figures(subject, num_samples=centres, seed=seed)
+    yield from attack_figures(subject, **attack, num_images=images, seed=seed)
+
+
+def _subject(
+    config: Mapping[str, Any], directory: Path, device: torch.device
+) -> tuple[Subject, dict[str, float]]:
+    """The trained run with its data, and the final values of its knobs."""
+    objective = trained_objective(dict(config), directory).to(device).eval()
+    like = next(objective.parameters())
+    spec, binarize = spec_of(config, directory), config["dataset"]["binarize"]
+    data = run_data(config, spec, like)
+    for note in data.notes:
+        log.info("%s", note)
+    drawn = binarize == "fixed" and UNIT_DATA in spec.provides
+    values = build_knobs(config, objective).ends()
+    subject = Subject(
+        objective=objective,
+        knobs=knob_tensors(values, like),
+        data=data,
+        grey=grey_data(config, spec, like) if drawn else data,
+        binarize=binarize,
+    )
+    return subject, values
+
+
+def _attack(config: Mapping[str, Any], values: Mapping[str, float]) -> dict[str, Any]:
+    """How an attacker of the training went about it; no size where there was none."""
+    found: dict[str, Any] = {"eps": None, "target": "clean"}
+    for name, node in config["regularizer"].items():
+        if hasattr(locate(node["_target_"]), "attack"):
+            target: Target = node.get("target", "clean")
+            found = {"eps": values[f"regularizer.{name}.eps"], "target": target}
+    return found
+
+
+@contextmanager
+def _folder(directory: Path) -> Iterator[Path]:
+    """A folder of its own inside the run's, which is not left empty."""
+    folder = claim(directory / _FOLDER, exact=False)
+    try:
+        yield folder
+    except BaseException:
+        if not any(folder.iterdir()):
+            folder.rmdir()
+        raise
+
+
+def _report(
+    folder: RunDirectory, figures: Mapping[str, Figure], notes: list[str], seed: int
+) -> None:
+    """Write and print."""
+    content = {
+        "seed": seed,
+        "figures": {name: figure.entry() for name, figure in figures.items()},
+        "notes": notes,
+    }
+    for line in table(list(figures.values())):
+        log.info("%s", line)
+    for note in notes:
+        log.info("%s", note)
+    if "kl_per_dimension" in figures:
+        from aerun.reporting.bars import kl_per_dimension
+
+        kl = np.asarray(figures["kl_per_dimension"].value)
+        picture = kl_per_dimension(kl, title="KL divergence of each code dimension")
+        log.info("Look at %s", folder.write("kl_per_dimension.png", picture))
+    log.info("Look at %s", folder.write_json("evaluation.json", content))
