@@ -333,7 +333,7 @@ def test_codes_are_compared_with_the_prior(evaluated: Ask, runs: Path):
     assert found["codes/largest_mean"]["value"] == pytest.approx(largest, rel=1e-4)
     assert found["codes/smallest_std"]["value"] == pytest.approx(stds.min(), rel=1e-4)
     assert found["codes/largest_std"]["value"] == pytest.approx(stds.max(), rel=1e-4)
-    assert found["prior/std"]["value"] == pytest.approx(5, rel=0.1)
+    assert found["prior/std"]["value"] == pytest.approx(2, rel=0.1)
     assert found["mmd2"]["value"] > 10 * found["mmd2"]["standard_error"] > 0
 
 

@@ -79,6 +79,7 @@ def test_what_is_read_can_be_prepared(
         exclude_classes=[],
         scale="unit",
         zca_epsilon=0.1,
+        binarize="none",
     )
     data = prepare(array(path=save(RANDOM.random(shape))), options)
     batch = data.train.gather(slice(8))

@@ -159,7 +159,9 @@ def fingerprint(source: Any, **changes: Any) -> str:
     """What a run would record of the data."""
     options: dict[str, Any] = {"validation": 0.25, "test": 0.25, "split_seed": 0}
     options |= {"limit": None, "exclude_classes": [], "scale": "unit"}
-    made = DatasetOptions(**{**options, "zca_epsilon": 0.1, **changes})
+    made = DatasetOptions(
+        **{**options, "zca_epsilon": 0.1, "binarize": "none", **changes}
+    )
     return prepare(source, made).spec.fingerprint
 
 

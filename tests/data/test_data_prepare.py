@@ -20,6 +20,7 @@ OPTIONS = DatasetOptions(
     exclude_classes=[],
     scale="none",
     zca_epsilon=0.1,
+    binarize="none",
 )
 ALL = slice(None)
 

@@ -19,6 +19,7 @@ OPTIONS = DatasetOptions(
     exclude_classes=[],
     scale="zca",
     zca_epsilon=0.1,
+    binarize="none",
 )
 RANDOM = np.random.default_rng(0)
 

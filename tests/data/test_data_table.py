@@ -154,7 +154,7 @@ def prepared(source: Source) -> Any:
     """Scaled data."""
     options = DatasetOptions(
         validation=0.2, test=0.2, split_seed=0, limit=None, exclude_classes=[],
-        scale="unit", zca_epsilon=0.1,
+        scale="unit", zca_epsilon=0.1, binarize="none",
     )  # fmt: skip
     return prepare(source, options)
 

@@ -10,7 +10,8 @@ from sklearn.decomposition import PCA
 
 from aerun.data.plane import axes
 from aerun.evaluation import baselines, splits
-from aerun.evaluation.health import Evidence, health
+from aerun.evaluation.health import Evidence, health, of_games
+from aerun.evaluation.prior import PriorMatch
 from aerun.evaluation.splits import evaluate
 from aerun.evaluation.units import LevelUnits, PosteriorUnits, level_units
 from aerun.tasks.findings import final_figures
@@ -139,7 +140,7 @@ def _evidence(**changes):
     fine = Evidence(
         train_mse=0.02, test_mse=0.021, mean_mse=0.07, recon_variance=0.05,
         data_variance=0.07, levels=[], posterior=None, num_train=1000, num_test=300,
-        averaged=False,
+        prior=None, averaged=False,
     )  # fmt: skip
     return dataclasses.replace(fine, **changes)
 
@@ -149,12 +150,36 @@ def _posterior(active, size=10):
     return PosteriorUnits(kl=variance * 2, mean_variance=variance)
 
 
+def _match(mean, std):
+    """Of two dimensions the second is not the prior's, which has std 5."""
+    return PriorMatch(
+        mean=np.array([0.0, mean]), std=np.array([5.0, std]),
+        prior_mean=np.zeros(2), prior_std=np.full(2, 5.0),
+    )  # fmt: skip
+
+
+def test_a_discriminator_that_has_won_or_lost_is_said_with_what_to_try():
+    """Of the last epoch's accuracy; in between nothing is wrong."""
+    won, lost, even = (
+        list(of_games({"epoch": 3, "adversarial_prior_accuracy": accuracy}))
+        for accuracy in (0.99, 0.2, 0.6)
+    )
+    assert "has won" in won[0]
+    assert "regularizer.adversarial_prior.rate" in won[0]
+    assert "has lost" in lost[0]
+    assert even == []
+
+
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
         ({"posterior": _posterior(0), "averaged": True}, "loss.reduction=sum"),
         ({"posterior": _posterior(0)}, "posterior has collapsed"),
         ({"posterior": _posterior(3)}, "Only 3 of 10 code dimensions are active"),
+        (
+            {"prior": _match(0.1, 1.0)},
+            "dimension 1 has mean 0.1 and std 1, the prior 0",
+        ),
         ({"recon_variance": 0.0001}, "reconstructions are constant"),
         ({"test_mse": 0.07, "train_mse": 0.07}, "no better than answering"),
         ({"train_mse": 0.001}, "training data are memorised"),
