@@ -219,7 +219,8 @@ def test_more_winners_than_units_are_refused(request_):
 def test_as_many_winners_as_units_are_accepted():
     """A sweep may go up to the whole code."""
     config, built = make("model=k_sparse", "model.code=20", "model.bottleneck.k=20")
-    sketch_objective(config, built.data.spec.shape)
+    objective = sketch_objective(config, built.data.spec.shape)
+    assert objective.model.limits == {"model.bottleneck.k": 20}
 
 
 def _k_sparse(*more):
