@@ -26,7 +26,6 @@ POSTERIOR = Feature(
     "choose model/bottleneck=gaussian, model=vae, or regularizer=none",
 )
 PRIOR = Feature("a prior of the code", "choose model/prior=normal, or regularizer=none")
-EVEN_CODE = Feature("a code of even size", "choose model.code=2, or model/prior=normal")
 RAW = Feature("a model that gives its raw outputs (logits)", "choose loss=mse")
 UNIT_TARGET = Feature(
     "targets in [0, 1]", "choose dataset.scale=unit, or loss=mse", of_data=True

@@ -18,8 +18,8 @@ from aerun.models.priors import STANDARD, Mixture, NoPrior, Normal, SwissRoll
 
 PRIORS = {
     "normal": Normal(mean=1.0, std=3.0),
-    "mixture": Mixture(code=2, components=5, radius=3.0, std=0.3),
-    "swiss_roll": SwissRoll(code=2, radius=3.0, std=0.2),
+    "mixture": Mixture(components=5, radius=3.0, std=0.3),
+    "swiss_roll": SwissRoll(radius=3.0, std=0.2),
 }
 
 
@@ -103,10 +103,15 @@ def test_a_variational_model_takes_any_prior(name):
     assert not isinstance(model.prior, NoPrior)
 
 
-def test_a_prior_in_planes_needs_an_even_code():
-    """The message says which size would do."""
-    with pytest.raises(BadUse, match=r"even size.*model\.code=2"):
-        aerun.run(["model=vae", "model/prior=mixture", "model.code=3"])
+@pytest.mark.parametrize("name", ["mixture", "swiss_roll"])
+def test_the_last_number_of_an_odd_code_is_gaussian(name):
+    """Its density is the plane's times that of N(0, (radius / 2)^2)."""
+    prior = PRIORS[name]
+    codes = _samples(prior, number=4000, size=3)
+    last = Reference(torch.zeros(()).double(), torch.tensor(1.5).double())
+    expected = prior.log_density(codes[:, :2]) + last.log_prob(codes[:, 2])
+    torch.testing.assert_close(prior.log_density(codes), expected)
+    assert math.isclose(codes[:, 2].std(), 1.5, rel_tol=0.05)
 
 
 def test_a_term_that_needs_a_prior_says_so():

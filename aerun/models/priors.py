@@ -1,15 +1,12 @@
 """Priors: what codes are distributed like, where samples are to be drawn from."""
 
 import math
-from collections.abc import Mapping
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from aerun.draws import Draws
-from aerun.errors import BadUse
-from aerun.features import EVEN_CODE, PRIOR, Feature, declares
+from aerun.features import PRIOR, declares
 from aerun.models.outputs import Posterior
 from aerun.options import Count, Positive
 
@@ -74,29 +71,43 @@ class Normal(_Prior):
         return (mean.square() + log_variance.exp() - 1 - log_variance) / 2
 
 
-def _even(options: Mapping[str, Any]) -> frozenset[Feature]:
-    return frozenset({EVEN_CODE}) if options["code"] % 2 else frozenset()
-
-
 class _InPlanes(_Prior):
-    """A distribution in the plane; codes are made of independent pairs of numbers."""
+    """A distribution in the plane; codes are made of independent pairs of numbers.
 
-    def __init__(self, code: Count) -> None:
+    The last number of an odd code is Gaussian, its std half the radius.
+    """
+
+    def __init__(self, radius: float) -> None:
         super().__init__()
-        if code % 2:
-            raise BadUse(f"model.code={code}: a prior in planes needs an even size.")
+        self.radius = radius
+
+    def sample(self, num_samples: int, size: int, draws: Draws) -> Tensor:
+        """Codes [num_samples, size]."""
+        pairs, odd = divmod(size, 2)
+        parts = []
+        if pairs:
+            parts.append(self.in_plane(num_samples, pairs, draws).flatten(1))
+        if odd:
+            parts.append(self.radius / 2 * draws.ask("normal", num_samples, 1))
+        return torch.cat(parts, 1)
+
+    def in_plane(self, num_samples: int, pairs: int, draws: Draws) -> Tensor:
+        """Points [num_samples, pairs, 2]."""
+        raise NotImplementedError
 
     def log_density(self, z: Tensor) -> Tensor:
         """Of codes [B, D], [B], nats."""
-        points = z.reshape(-1, 2)
-        return self.log_density_in_plane(points).reshape(len(z), -1).sum(1)
+        pairs = z.shape[1] // 2
+        points = z[:, : 2 * pairs].reshape(-1, 2)
+        logs = self.log_density_in_plane(points).reshape(len(z), pairs).sum(1)
+        return logs + _log_gauss(z[:, 2 * pairs :], 0.0, self.radius / 2).sum(1)
 
     def log_density_in_plane(self, points: Tensor) -> Tensor:
         """Of points [N, 2], [N], nats."""
         raise NotImplementedError
 
 
-@declares(needs=_even, provides=frozenset({PRIOR}))
+@declares(provides=frozenset({PRIOR}))
 class Mixture(_InPlanes):
     """Gaussians like petals of a flower around the origin, long towards it.
 
@@ -104,30 +115,27 @@ class Mixture(_InPlanes):
         Makhzani et al., "Adversarial autoencoders" (2015), section 2.3.
     """
 
-    def __init__(
-        self, *, code: Count, components: Count, radius: Positive, std: Positive
-    ) -> None:
+    def __init__(self, *, components: Count, radius: Positive, std: Positive) -> None:
         """Place the components.
 
         Args:
-            code: Size of the code; even.
             components: Gaussians in a plane.
             radius: Of their centres from the origin.
             std: Along the circle; five times as much towards the origin.
         """
-        super().__init__(code)
-        self.components, self.radius, self.std = components, radius, std
+        super().__init__(radius)
+        self.components, self.std = components, std
 
-    def sample(self, num_samples: int, size: int, draws: Draws) -> Tensor:
-        """Codes [num_samples, size]."""
-        which = (draws.ask("uniform", num_samples, size // 2) * self.components).floor()
-        noise = draws.ask("normal", num_samples, size).unflatten(1, (-1, 2))
+    def in_plane(self, num_samples: int, pairs: int, draws: Draws) -> Tensor:
+        """Points [num_samples, pairs, 2]."""
+        which = (draws.ask("uniform", num_samples, pairs) * self.components).floor()
+        noise = draws.ask("normal", num_samples, pairs, 2)
         angle = which * (2 * math.pi / self.components)
         out = self.radius + 5 * self.std * noise[..., 0]
         along = self.std * noise[..., 1]
         x = out * angle.cos() - along * angle.sin()
         y = out * angle.sin() + along * angle.cos()
-        return torch.stack([x, y], -1).flatten(1)
+        return torch.stack([x, y], -1)
 
     def log_density_in_plane(self, points: Tensor) -> Tensor:
         """Of points [N, 2], [N], nats."""
@@ -142,7 +150,7 @@ class Mixture(_InPlanes):
         return logs.logsumexp(1) - math.log(self.components)
 
 
-@declares(needs=_even, provides=frozenset({PRIOR}))
+@declares(provides=frozenset({PRIOR}))
 class SwissRoll(_InPlanes):
     """A spiral in the plane.
 
@@ -150,16 +158,15 @@ class SwissRoll(_InPlanes):
         Makhzani et al., "Adversarial autoencoders" (2015), section 2.3.
     """
 
-    def __init__(self, *, code: Count, radius: Positive, std: Positive) -> None:
+    def __init__(self, *, radius: Positive, std: Positive) -> None:
         """Wind the roll.
 
         Args:
-            code: Size of the code; even.
             radius: Of its end from the origin; it winds one and a half times.
             std: Of the noise around it.
         """
-        super().__init__(code)
-        self.radius, self.std = radius, std
+        super().__init__(radius)
+        self.std = std
 
     def _spiral(self, share: Tensor) -> Tensor:
         """Points [..., 2] at shares [...] of the roll, as dense in every part."""
@@ -167,10 +174,10 @@ class SwissRoll(_InPlanes):
         angle = 3 * math.pi * far
         return torch.stack([far * angle.cos(), far * angle.sin()], -1) * self.radius
 
-    def sample(self, num_samples: int, size: int, draws: Draws) -> Tensor:
-        """Codes [num_samples, size]."""
-        points = self._spiral(draws.ask("uniform", num_samples, size // 2))
-        return points.flatten(1) + self.std * draws.ask("normal", num_samples, size)
+    def in_plane(self, num_samples: int, pairs: int, draws: Draws) -> Tensor:
+        """Points [num_samples, pairs, 2]."""
+        points = self._spiral(draws.ask("uniform", num_samples, pairs))
+        return points + self.std * draws.ask("normal", num_samples, pairs, 2)
 
     def log_density_in_plane(self, points: Tensor) -> Tensor:
         """Of points [N, 2], [N], nats: a fine row of Gaussians along the roll."""

@@ -163,8 +163,11 @@ def _shallow(objective: Objective, level: int, *, below: nn.Module | None) -> Ob
     """
     top = level == len(_levels(objective)) - 1
     terms: dict[str, Any] = {
-        # One that remembers batches has those of each level by themselves.
-        name: part.call if top else deepcopy(part.call)
+        # One that remembers batches has those of each level by themselves; one of
+        # inputs has only this level.
+        name: part.call
+        if top or hasattr(part.call, "input_shape")
+        else deepcopy(part.call)
         for name, part in objective.regularizers.items()
         if _applies(part.call, _levels(objective)[level], top=top)
     }
