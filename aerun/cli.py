@@ -208,11 +208,11 @@ def _on_run(composer: Any, overrides: Sequence[str]) -> Path:
     """Carry out a task that reads a run; what it writes lies in a folder inside."""
     from aerun.config.approve import telling
     from aerun.config.stored import task_request
-    from aerun.wiring import locate
+    from aerun.wiring import make
 
     config, directory = task_request(composer, overrides)
     with telling(config):
-        written: Path = locate(config["task"]["_target_"])(config, directory)
+        written: Path = make(config["task"])(config, directory)
     return written
 
 
@@ -222,10 +222,10 @@ def _look(
     """Carry out a task that only has something to say: a text, or several."""
     from aerun.config.approve import approve
     from aerun.config.origins import origins
-    from aerun.wiring import locate
+    from aerun.wiring import make
 
     request = approve(config, output=None)
-    task = locate(request["task"]["_target_"])
+    task = make(request["task"])
     said = task(request, origins(composer, overrides))
     return [said] if isinstance(said, str) else said
 
@@ -242,7 +242,7 @@ def job(config: "DictConfig", level: int | None = None) -> float | None:
     from aerun.config.compose import plain
     from aerun.config.leftovers import without_leftovers
     from aerun.logs import set_up_console
-    from aerun.wiring import locate
+    from aerun.wiring import make
 
     set_up_console(level)
     directory = Path(HydraConfig.get().runtime.output_dir)
@@ -250,7 +250,7 @@ def job(config: "DictConfig", level: int | None = None) -> float | None:
 
     with recorded(directory):
         request = plain(without_leftovers(config, HydraConfig.get(), say=True))
-        summary = locate(request["task"]["_target_"])(request, directory)
+        summary = make(request["task"])(request, directory)
     return summary["metrics"].get("test/mse")
 
 

@@ -73,6 +73,21 @@ def draw(
     return drawn
 
 
+def with_noise_of(
+    generator: torch.Generator, call: Callable[[Any], Any], like: Tensor
+) -> Any:
+    """What ``call(draws)`` returns with the next noise of a generator.
+
+    Args:
+        generator: Goes on; on the device of ``like``.
+        call: Called twice: once dry, to learn what noise it asks for.
+        like: Gives device and type of the noise.
+    """
+    dry = DryDraws(like)
+    call(dry)
+    return call(Draws(draw(dry.requests, generator, like.dtype)))
+
+
 def with_noise(call: Callable[[Any], Any], like: Tensor, *, seed: int) -> Any:
     """What ``call(draws)`` returns when its noise comes from a generator of its own.
 
@@ -81,7 +96,5 @@ def with_noise(call: Callable[[Any], Any], like: Tensor, *, seed: int) -> Any:
         like: Gives device and type of the noise.
         seed: Of the generator.
     """
-    dry = DryDraws(like)
-    call(dry)
     generator = torch.Generator(device=like.device).manual_seed(seed)
-    return call(Draws(draw(dry.requests, generator, like.dtype)))
+    return with_noise_of(generator, call, like)

@@ -6,14 +6,12 @@ its own is an ``nn.Module`` whose ``forward`` is what the model pays and whose
 ``opponent_loss`` is what its own update minimises.
 """
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
 from aerun.features import POSTERIOR, declares
 from aerun.models.outputs import Outputs
-from aerun.models.priors import STANDARD
+from aerun.models.priors import prior_of
 from aerun.options import NonNegativeKnob
 
 
@@ -49,8 +47,7 @@ def kl_per_dimension(out: Outputs, model: nn.Module) -> Tensor:
     """The same before the sum: [B, D], nats; [B, 1] where no dimension is by itself."""
     posterior = out.posterior
     assert posterior is not None, "the check refuses kl without a posterior"
-    prior: Any = getattr(model, "prior", STANDARD)
-    prior = prior if hasattr(prior, "divergence") else STANDARD
+    prior = prior_of(model)
     if hasattr(prior, "divergence_per_dimension"):
         each: Tensor = prior.divergence_per_dimension(posterior)
         return each

@@ -1,5 +1,8 @@
 """A training that is broken off and continued, beside one that is not."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from making import make
 
 from aerun.build import Built
@@ -21,3 +24,13 @@ def whole_and_continued(request: tuple[str, ...], stop: int) -> tuple[Built, Bui
     restore(fresh.training, tensors, values)
     list(fresh.training)
     return whole, fresh
+
+
+def run_in_two_parts(recorder: Any, request: Sequence[str], step: int) -> None:
+    """Record a run in the folder "parts" that stops at a step and is resumed there."""
+    parts = recorder(*request, name="parts")
+    assert not parts.run(lambda: parts.training.position.step >= step)
+    resumed = recorder(*request, name="parts")
+    assert resumed.resume()
+    assert resumed.training.position.step == step
+    assert resumed.run(lambda: False)

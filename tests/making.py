@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from aerun.build import Built, build, load_data
 from aerun.config.check import check, needed
 from aerun.config.compose import Composer, plain
@@ -15,6 +17,16 @@ CONF = Path(__file__).parents[1] / "conf"
 def options(group: str) -> list[str]:
     """The options of a group, read from conf/."""
     return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+
+
+def nested_groups(group: str, option: str) -> set[str]:
+    """The groups that an option has inside it, those of what it extends included."""
+    text = (CONF / group / f"{option}.yaml").read_text()
+    entries = yaml.safe_load(text).get("defaults", [])
+    own = {f"{group}/{name}" for entry in entries if isinstance(entry, dict)
+           for name in entry}  # fmt: skip
+    extended = {e for e in entries if isinstance(e, str)} - {"_self_"}
+    return own.union(*(nested_groups(group, entry) for entry in extended))
 
 
 def compose(*overrides: str) -> dict[str, Any]:

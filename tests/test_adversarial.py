@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from continuing import run_in_two_parts
 from making import make
 
 from aerun.adversarial import AdversarialInput, AdversarialPrior
@@ -117,11 +118,7 @@ def test_a_game_continues_bit_for_bit(recorder, tmp_path, model, trainer):
     request = [model, f"trainer={trainer}", *SHORT]
     whole = recorder(*request, name="whole")
     assert whole.run(lambda: False)
-    parts = recorder(*request, name="parts")
-    assert not parts.run(lambda: parts.training.position.step >= 8)
-    resumed = recorder(*request, name="parts")
-    assert resumed.resume()
-    assert resumed.run(lambda: False)
+    run_in_two_parts(recorder, request, step=8)
     for name in ("metrics.csv", "checkpoints/last.safetensors"):
         expected = (tmp_path / "whole" / name).read_bytes()
         assert (tmp_path / "parts" / name).read_bytes() == expected, name

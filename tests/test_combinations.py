@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from making import CONF, options
+from continuing import run_in_two_parts
+from making import CONF, nested_groups, options
 
 import aerun
 from aerun.build import Built, build, load_data
@@ -78,21 +79,11 @@ COUPLES = [
 ]
 
 
-def _nested(option: str) -> set[str]:
-    """The groups that an option has inside it, those of what it extends included."""
-    group, path = option.partition("=")[0], CONF / f"{option.replace('=', '/')}.yaml"
-    entries = yaml.safe_load(path.read_text()).get("defaults", [])
-    own = {f"{group}/{name}" for entry in entries if isinstance(entry, dict)
-           for name in entry}  # fmt: skip
-    extended = {e for e in entries if isinstance(e, str)} - {"_self_"}
-    return own.union(*(_nested(f"{group}={entry}") for entry in extended))
-
-
 def _exists(first: str, second: str) -> bool:
     """Whether an option has the nested group that another is of."""
     inside = second.partition("=")[0]
     is_nested = inside.startswith(first.partition("=")[0] + "/")
-    return not is_nested or inside in _nested(first)
+    return not is_nested or inside in nested_groups(*first.split("=", 1))
 
 
 def _pairs(first: str, second: str) -> list[Request]:
@@ -344,12 +335,7 @@ def test_five_choices_on_one_line_make_a_variant_nobody_wrote(recorder, tmp_path
     assert samples.shape == (7, 1, 8, 8)
     levels = zip(model.model.encoder.levels, model.model.decoder.levels, strict=True)
     assert all(below.weight is above.weight for below, above in levels)
-    parts = recorder(*FIVE, name="parts")
-    assert not parts.run(lambda: parts.training.position.step >= 7)
-    resumed = recorder(*FIVE, name="parts")
-    assert resumed.resume()
-    assert resumed.training.position.step == 7
-    assert resumed.run(lambda: False)
+    run_in_two_parts(recorder, FIVE, step=7)
     for name in ("metrics.csv", "checkpoints/last.safetensors"):
         whole = (run.directory / name).read_bytes()
         assert (tmp_path / "parts" / name).read_bytes() == whole, name

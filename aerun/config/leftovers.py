@@ -37,7 +37,8 @@ def without_leftovers(config: DictConfig, hydra: Any, *, say: bool) -> DictConfi
         with open_dict(node):
             del node[name]
     if say:
-        names, keys = " and ".join(_experiments(hydra)), ", ".join(leftovers)
+        names = " and ".join(_experiments(hydra, _typed(hydra)))
+        keys = ", ".join(leftovers)
         log.info("Left out of %s, for other choices: %s.", names, keys)
     return kept
 
@@ -52,9 +53,9 @@ def _typed(hydra: Any) -> list[Any]:
     return parsed
 
 
-def _experiments(hydra: Any) -> list[str]:
+def _experiments(hydra: Any, typed: list[Any]) -> list[str]:
     """The chosen ones, in order; of a list Hydra records no choice."""
-    values = [o.value() for o in _typed(hydra) if o.key_or_group == "experiment"]
+    values = [o.value() for o in typed if o.key_or_group == "experiment"]
     if values and isinstance(values[-1], list):
         return [str(name) for name in values[-1]]
     name = hydra.runtime.choices.get("experiment")
@@ -63,12 +64,12 @@ def _experiments(hydra: Any) -> list[str]:
 
 def _leftovers(hydra: Any) -> Iterator[str]:
     loader: Any = GlobalHydra.instance().config_loader()
-    experiments = _experiments(hydra)
+    parsed = _typed(hydra)
+    experiments = _experiments(hydra, parsed)
     found = [loader.repository.load_config(f"experiment/{e}") for e in experiments]
     if not found or None in found:
         return
     is_group = loader.repository.group_exists
-    parsed = _typed(hydra)
     # What is added replaces nothing, and trainer={epochs: 3} chooses nothing.
     chosen = {
         o.key_or_group: str(o.input_line)

@@ -64,7 +64,7 @@ def cached(
     path = cache_folder() / f"{key}.u8"
     size = int(np.prod(shape))
     if not _is_whole(path, size):
-        with _locked(path.with_suffix(".lock"), f"{path.name} in {path.parent}"):
+        with locked(path.with_suffix(".lock"), f"{path.name} in {path.parent}"):
             if not _is_whole(path, size):
                 _build(path, size, make)
     return Mapped(path, shape=shape, dtype=_BYTE)
@@ -129,7 +129,7 @@ def writing(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _locked(path: Path, what: str) -> Iterator[None]:
+def locked(path: Path, what: str) -> Iterator[None]:
     """Hold a lock that the kernel frees on death; say so when waiting for it."""
     with writing(path.parent):
         handle = open(path, "w")  # noqa: SIM115 - closed below

@@ -98,6 +98,12 @@ class Spec:
         return np.rint(np.clip(x, self.stored_low, self.stored_high)).astype(dtype)
 
     @property
+    def drawn_range(self) -> tuple[float, float]:
+        """Black and white, in the units of the data."""
+        low, high = self.stored_low, self.stored_high
+        return low, high if high > low else low + 1.0
+
+    @property
     def is_image(self) -> bool:
         """Whether examples can be shown as pictures."""
         return len(self.shape) == 3
@@ -240,6 +246,17 @@ class Split:
             index=self.index,
             device=device,
             dtype=dtype,
+        )
+
+    def scaled_by(self, spec: Spec) -> "Split":
+        """The same stored examples, scaled otherwise."""
+        return Split(
+            self.stored,
+            self.labels,
+            spec=spec,
+            index=self.index,
+            device=self.device,
+            dtype=self.dtype,
         )
 
     def first(self, number: int) -> "Split":

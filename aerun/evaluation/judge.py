@@ -5,12 +5,9 @@ same data are judged alike. Figures that rest on it depend on it: state its accu
 its seed and ``RECIPE`` beside them.
 """
 
-import fcntl
 import hashlib
 import json
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +18,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from aerun.data import Data, Split
-from aerun.data.cache import cache_folder, writing
+from aerun.data.cache import cache_folder, locked, writing
 from aerun.data.mapped import block_slices
 from aerun.evaluation.classifier import RECIPE, Network, fit
 from aerun.evaluation.splits import batches
@@ -86,7 +83,7 @@ def judge(data: Data, *, seed: int = _SEED) -> Judge | None:
         network = Network(data.spec.shape, len(labels)).to(data.train.device)
     name = f"judge_{_key(data, seed)}.safetensors"
     folder = cache_folder()
-    with _alone(folder / f"{name}.lock"):
+    with locked(folder / f"{name}.lock", f"{name} in {folder}"):
         accuracy = _read(network, folder / name)
         if accuracy is None:
             train, test = _as_stored(data.train), _as_stored(data.test)
@@ -118,22 +115,7 @@ def _key(data: Data, seed: int) -> str:
 def _as_stored(split: Split) -> Split:
     """The same examples, not scaled, in single precision."""
     spec = replace(split.spec, shift=[0.0], scale=[1.0], whitening=None)
-    again = Split(split.stored, split.labels, spec=spec, index=split.index)
-    return again.to(split.device, torch.float32)
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Hold a lock that the kernel frees on death; say so when waiting for it."""
-    with writing(path.parent):
-        handle = open(path, "w")  # noqa: SIM115 - closed below
-    with handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            log.info("Waiting for another process that is training the judge.")
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
+    return split.scaled_by(spec).to(split.device, torch.float32)
 
 
 def _read(network: Network, path: Path) -> float | None:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from aerun.errors import BadUse
 from aerun.models.outputs import Outputs, Posterior
+from aerun.models.priors import STANDARD
 from aerun.objective import Part
 
 LogDensity = Callable[[Tensor], Tensor]
@@ -64,11 +65,6 @@ def standard_error(values: Tensor) -> Tensor:
     return (squares / number / (number - 1)).sqrt()
 
 
-def standard_normal(latent: Tensor) -> Tensor:
-    """Log N(z; 0, I) of latents [B, D], [B], nats."""
-    return -(latent.square() + math.log(2 * math.pi)).sum(1) / 2
-
-
 def loss_log_likelihood(
     loss: Part, model: nn.Module, knobs: Mapping[str, Tensor]
 ) -> LogLikelihood:
@@ -108,7 +104,7 @@ def importance_log_likelihood(
     *,
     ks: Sequence[int] = (1, 10, 100, 1000),
     seed: int,
-    prior: LogDensity = standard_normal,
+    prior: LogDensity = STANDARD.log_density,
     rows: int | None = None,
     tick: Callable[[int], None] | None = None,
 ) -> LikelihoodEstimate:

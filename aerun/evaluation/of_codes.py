@@ -1,12 +1,13 @@
 """Figures of codes beside the prior that they are to have."""
 
+import functools
 from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from aerun.draws import Draws, DryDraws, draw
+from aerun.draws import with_noise_of
 from aerun.evaluation.distances import discrepancy
 from aerun.evaluation.entries import Figure, Finding, Subject, generator_like
 from aerun.evaluation.splits import batches
@@ -36,10 +37,10 @@ def code_figures(subject: Subject, *, seed: int) -> Iterator[Finding]:
         return
     order = torch.randperm(len(codes), generator=torch.Generator().manual_seed(seed))
     some = codes[order[:_COMPARED]]
-    samples = _drawn(
+    samples = with_noise_of(
+        generator,
         lambda draws: prior.sample(len(some), codes.shape[1], draws),
         subject.like,
-        generator,
     )
     found = discrepancy(some, samples.cpu())
     yield Figure(
@@ -91,15 +92,8 @@ def _codes(subject: Subject, generator: torch.Generator) -> tuple[Tensor, bool]:
     """What is decoded of test examples, [N, D], and whether posteriors drew it."""
     parts, drawn = [], False
     for x in batches(subject.data.test):
-        out = _drawn(lambda draws, x=x: subject.model(x, draws), x, generator)
+        out = with_noise_of(generator, functools.partial(subject.model, x), x)
         latent = out.code if out.latent is None else out.latent
         parts.append(latent.flatten(1).cpu().double())
         drawn = out.posterior is not None
     return torch.cat(parts), drawn
-
-
-def _drawn(call: Any, like: Tensor, generator: torch.Generator) -> Any:
-    """What ``call(draws)`` returns with noise of a generator that goes on."""
-    dry = DryDraws(like)
-    call(dry)
-    return call(Draws(draw(dry.requests, generator, like.dtype)))

@@ -10,9 +10,9 @@ from aerun.evaluation.entries import Figure, Finding, Subject, average, first
 from aerun.evaluation.likelihood import (
     importance_log_likelihood,
     loss_log_likelihood,
-    standard_normal,
 )
 from aerun.evaluation.units import ACTIVE_VARIANCE, posterior_units
+from aerun.models.priors import prior_of
 from aerun.progress import progress_bar
 
 _BINARY_SEED = 0  # the same zeros and ones for every run on the same data
@@ -36,8 +36,7 @@ def posterior_figures(
         yield "No log-likelihood: the code has no distribution, as model=vae has one."
         return
     yield from _likelihoods(subject, num_images, num_samples, seed)
-    prior = getattr(model, "prior", None)
-    own = hasattr(prior, "divergence_per_dimension")
+    own = hasattr(getattr(model, "prior", None), "divergence_per_dimension")
     yield Figure(
         name="active_units",
         value=units.num_active,
@@ -79,9 +78,7 @@ def _likelihoods(
             log_likelihood,
             ks=ks,
             seed=seed,
-            prior=getattr(
-                getattr(model, "prior", None), "log_density", standard_normal
-            ),
+            prior=prior_of(model).log_density,
             tick=bar.update,
         )
     what, of_which = _meaning(subject, x)

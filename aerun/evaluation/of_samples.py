@@ -1,5 +1,6 @@
 """Figures of samples, each beside what real examples give."""
 
+import functools
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from aerun.data import Spec, Split
 from aerun.data.mapped import block_slices
-from aerun.draws import Draws, DryDraws, draw
+from aerun.draws import with_noise_of
 from aerun.evaluation.classifier import RECIPE
 from aerun.evaluation.distances import frechet_distance
 from aerun.evaluation.entries import (
@@ -101,9 +102,8 @@ def _made(
     probabilities: list[np.ndarray] = []
     with progress_bar(number, unit="sample", description="Sampling") as bar:
         for part in block_slices(number, spec.shape, 4, most=_BLOCK):
-            size, dry = part.stop - part.start, DryDraws(like)
-            model.sample(size, dry)
-            x = model.sample(size, Draws(draw(dry.requests, generator, like.dtype)))
+            size = part.stop - part.start
+            x = with_noise_of(generator, functools.partial(model.sample, size), like)
             if keep:
                 samples.append(on_exact_device(x.flatten(1)))
             if judged is not None:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from aerun.data.splits import Split
 from aerun.evaluation.moments import Moments
 from aerun.evaluation.splits import batches
-from aerun.models.priors import STANDARD
+from aerun.models.priors import STANDARD, prior_of
 
 ACTIVE_VARIANCE = 0.01
 """Variance of a posterior mean above which its unit is active (Burda et al. 2015)."""
@@ -104,9 +104,8 @@ def posterior_units(model: Any, split: Split) -> PosteriorUnits | None:
     """KL and activity of each code dimension, or None without a posterior."""
     means, kls = [], []
     # A prior without dimensions has no such figures; the usual one stands in.
-    prior = getattr(model, "prior", None)
     usual = STANDARD.divergence_per_dimension
-    per_dimension = getattr(prior, "divergence_per_dimension", usual)
+    per_dimension = getattr(prior_of(model), "divergence_per_dimension", usual)
     for x in batches(split):
         out = model(x)
         if out.posterior is None:

@@ -1,6 +1,7 @@
 """Priors: what codes are distributed like, where samples are to be drawn from."""
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -200,3 +201,9 @@ def _log_gauss(x: Tensor, mean: Tensor | float, std: float) -> Tensor:
 
 STANDARD = Normal(mean=0.0, std=1.0)
 """The prior of models that have a posterior and name none."""
+
+
+def prior_of(model: Any) -> Any:
+    """What a model's posterior is compared with: its prior, else the standard one."""
+    prior = getattr(model, "prior", None)
+    return prior if hasattr(prior, "log_density") else STANDARD

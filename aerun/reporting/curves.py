@@ -31,7 +31,9 @@ Row = Mapping[str, float | int | None]
 LOG_ABOVE = 30.0  # largest over smallest value from which a linear axis hides detail
 MAXIMUM_SPELT = 4  # phases whose names are written out
 MAXIMUM_MARKED = 30  # points; beyond, markers would merge into a thick line
-_OF_OPPONENT = ("_opponent", "_accuracy", "_mse")  # columns of a game
+# Every other column without a split is an opponent's.
+_OF_EPOCH = {"phase", "epoch", "step", "lr", "grad_norm"}
+_NO_GAME = ("_weight", "_grad_norm")
 PLAIN_NAMES = {"mse": "mean squared error", "lr": "learning rate"}
 COLOURS = {
     "train": CLASS_COLOURS[0],
@@ -150,7 +152,7 @@ def _collect_panels(rows: Sequence[Row]) -> dict[str, list[Line]]:
         del panels["reconstruction"]
     panels["lr"] = [_read_line(rows, "lr", "")]
     for key in keys:
-        if key.endswith(_OF_OPPONENT) and "/" not in key:
+        if not ("/" in key or key in _OF_EPOCH or key.endswith(_NO_GAME)):
             panels[key] = [_read_line(rows, key, "")]
     for key in keys:
         if key.endswith("_weight") and "/" not in key:

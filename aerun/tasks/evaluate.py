@@ -19,9 +19,8 @@ from aerun.evaluation.of_samples import sample_figures
 from aerun.evaluation.splits import knob_tensors
 from aerun.features import UNIT_DATA
 from aerun.options import Count, Positive, Range, Seed
-from aerun.resolving import best_device
 from aerun.rundir import RunDirectory, claim
-from aerun.tasks.on_run import grey_data, run_data, takes_its_options
+from aerun.tasks.on_run import device_of, grey_data, run_data
 from aerun.trained import spec_of, trained_objective
 from aerun.wiring import locate
 
@@ -30,7 +29,6 @@ log = logging.getLogger("aerun")
 _FOLDER = "evaluate"
 
 
-@takes_its_options
 def evaluate(
     config: Mapping[str, Any],
     directory: Path,
@@ -61,10 +59,7 @@ def evaluate(
         DataError: The run's data are unusable.
         RunDirectoryError: The run saved no weights.
     """
-    device = best_device() if config["device"] == "auto" else config["device"]
-    subject, spent = _subject(config, directory, torch.device(device))
-    if subject.data.spec.fingerprint != config["data"]["fingerprint"]:
-        log.warning("These are not the examples that the run was trained on.")
+    subject, spent = _subject(config, directory, device_of(config))
     attack = _attack(config, spent)
     attack["eps"] = attack["eps"] if eps is None else eps
     with _folder(directory) as folder:

@@ -1,33 +1,27 @@
-"""What tasks on a run have in common: their options, and the run's examples."""
+"""What tasks on a run have in common: their device, and the run's examples."""
 
-import functools
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Mapping
 from dataclasses import fields, replace
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from aerun.build import load_source
 from aerun.data import Data, DatasetOptions, Spec, Split, prepare
-from aerun.options import option_types
+from aerun.resolving import best_device
+
+log = logging.getLogger("aerun")
 
 
-def takes_its_options(
-    task: Callable[..., Path],
-) -> Callable[[Mapping[str, Any], Path], Path]:
-    """Hand a task the options in its own node of the config."""
-
-    @functools.wraps(task)
-    def call(config: Mapping[str, Any], directory: Path) -> Path:
-        own = {name: config["task"][name] for name in option_types(task)}
-        return task(config, directory, **own)
-
-    return call
+def device_of(config: Mapping[str, Any]) -> torch.device:
+    """Where a task computes: where it is asked to, or on the best device there is."""
+    asked = config["device"]
+    return torch.device(best_device() if asked == "auto" else asked)
 
 
 def run_data(config: Mapping[str, Any], spec: Spec, like: torch.Tensor) -> Data:
-    """The run's examples, or those asked for, scaled as the run's.
+    """The run's examples, or those asked for, scaled as the run's; says if they differ.
 
     Args:
         config: The run's, with the data set that was asked for.
@@ -42,6 +36,8 @@ def run_data(config: Mapping[str, Any], spec: Spec, like: torch.Tensor) -> Data:
     """
     source = load_source(config, spec)
     data = prepare(source, replace(_asked(config), scale="none"))
+    if data.spec.fingerprint != spec.fingerprint:
+        log.warning("These are not the examples that the run was trained on.")
     return with_spec(data, replace(spec, fingerprint=data.spec.fingerprint), like)
 
 
@@ -57,8 +53,7 @@ def with_spec(data: Data, spec: Spec, like: torch.Tensor) -> Data:
     """The same stored examples, scaled otherwise, on the device of ``like``."""
 
     def scaled(split: Split) -> Split:
-        again = Split(split.stored, split.labels, spec=spec, index=split.index)
-        return again.to(like.device, like.dtype)
+        return split.scaled_by(spec).to(like.device, like.dtype)
 
     return Data(
         spec=spec,

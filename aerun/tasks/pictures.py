@@ -11,6 +11,7 @@ from aerun.build import Built
 from aerun.draws import with_noise
 from aerun.evaluation.splits import collect, knob_tensors, reconstructions
 from aerun.rundir import RunDirectory
+from aerun.tasks.drawing import draw_rows, draw_samples
 from aerun.tasks.findings import Findings
 
 _SHOWN = 10  # test examples in every picture of reconstructions
@@ -113,13 +114,7 @@ class Pictures:
         samples = self._unscaled(drawn)
         chain = hasattr(model, "transition")
         title = "A chain in order" if chain else "Samples of the prior, decoded"
-        if self.spec.is_image:
-            from aerun.reporting.images import sample_grid
-
-            low, high = self._range()
-            png = sample_grid(samples, low=low, high=high, title=title)
-        else:
-            png = self._vectors({"sample": samples}, title)
+        png = draw_samples(samples, self.spec, title)
         self.directory.write("samples.png", png)
 
     def units(self, found: Findings) -> None:
@@ -142,29 +137,11 @@ class Pictures:
 
     def _show(self, rows: dict[str, Tensor], title: str) -> bytes:
         arrays = {name: self._unscaled(x) for name, x in rows.items()}
-        if not self.spec.is_image:
-            return self._vectors(arrays, title)
-        from aerun.reporting.images import image_grid
-
-        low, high = self._range()
-        return image_grid(arrays, low=low, high=high, title=title)
-
-    def _vectors(self, arrays: dict[str, np.ndarray], title: str) -> bytes:
-        from aerun.reporting.images import vector_grid
-
-        names = self.spec.feature_names
-        return vector_grid(
-            arrays, feature_names=None if names is None else list(names), title=title
-        )
+        return draw_rows(arrays, self.spec, title)
 
     def _unscaled(self, x: Tensor) -> np.ndarray:
         """Back in the units of the data."""
         return self.spec.unscaled(x.detach().cpu().double().numpy())
-
-    def _range(self) -> tuple[float, float]:
-        """Black and white, in the units of the data."""
-        low, high = self.spec.stored_low, self.spec.stored_high
-        return low, high if high > low else low + 1.0
 
 
 def _clean(when: str) -> str:

@@ -6,20 +6,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from aerun.build import load_source
 from aerun.data import Source, Spec
 from aerun.data.mapped import block_slices
 from aerun.progress import progress_bar
-from aerun.resolving import best_device
 from aerun.rundir import RunDirectory, claim
+from aerun.tasks.drawing import draw_rows
+from aerun.tasks.on_run import device_of
 from aerun.trained import Trained, trained
 
 log = logging.getLogger("aerun")
 
 _SHOWN = 10  # examples in the picture
 _FOLDER = "reconstruct"
+_TITLE = "Examples and their reconstructions"
 
 
 def reconstruct(config: Mapping[str, Any], directory: Path) -> Path:
@@ -37,8 +38,7 @@ def reconstruct(config: Mapping[str, Any], directory: Path) -> Path:
         DataError: The data are unusable, or of another shape than the run's.
         RunDirectoryError: The run saved no weights.
     """
-    device = best_device() if config["device"] == "auto" else config["device"]
-    model = trained(dict(config), directory).to(torch.device(device))
+    model = trained(dict(config), directory).to(device_of(config))
     source = load_source(config, model.spec)
     folder = claim(directory / _FOLDER, exact=False)
     made = _Reconstructions(model, source)
@@ -98,7 +98,7 @@ class _Reconstructions:
         rows = zip(names, self.errors, strict=True)
         folder.write_table("errors.csv", [{"example": n, "mse": e} for n, e in rows])
         worst = int(np.argmax(self.errors))
-        folder.write("comparison.png", _picture(self.first, self.model.spec))
+        folder.write("comparison.png", draw_rows(self.first, self.model.spec, _TITLE))
         log.info(
             "%s examples, mse %.5g on average (scaled units), at most %.5g (%s).",
             f"{self.number:,}",
@@ -107,18 +107,6 @@ class _Reconstructions:
             names[worst],
         )
         log.info("Look at %s", folder.path / "comparison.png")
-
-
-def _picture(rows: dict[str, np.ndarray], spec: Spec) -> bytes:
-    from aerun.reporting.images import image_grid, vector_grid
-
-    title = "Examples and their reconstructions"
-    if spec.is_image:
-        low, high = spec.stored_low, spec.stored_high
-        high = high if high > low else low + 1
-        return image_grid(rows, low=low, high=high, title=title)
-    names = None if spec.feature_names is None else list(spec.feature_names)
-    return vector_grid(rows, feature_names=names, title=title)
 
 
 def _as_array(folder: Path, blocks: Iterator[np.ndarray]) -> None:

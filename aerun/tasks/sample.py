@@ -1,5 +1,6 @@
 """task=sample: draw from a trained model, and walk through its codes."""
 
+import functools
 import io
 import logging
 from collections.abc import Iterator, Mapping
@@ -12,15 +13,15 @@ from torch import Tensor
 
 from aerun.data import Spec, Split
 from aerun.data.mapped import block_slices
-from aerun.draws import Draws, DryDraws, draw
+from aerun.draws import with_noise_of
 from aerun.errors import BadUse
 from aerun.evaluation.density import decoded_codes, fit_density
 from aerun.evaluation.splits import collect
 from aerun.options import Count, Seed
 from aerun.progress import progress_bar
-from aerun.resolving import best_device
 from aerun.rundir import RunDirectory, claim
-from aerun.tasks.on_run import run_data, takes_its_options
+from aerun.tasks.drawing import draw_samples
+from aerun.tasks.on_run import device_of, run_data
 from aerun.tasks.walks import Walks, prior_codes
 from aerun.trained import Trained, trained
 
@@ -36,7 +37,6 @@ _FITTED = 10_000  # training examples to whose codes a mixture is fitted, at mos
 _FITTED_VALUES = 50_000_000  # numbers in these codes, at most
 
 
-@takes_its_options
 def sample(
     config: Mapping[str, Any],
     directory: Path,
@@ -67,12 +67,9 @@ def sample(
         DataError: The run's data are unusable.
         RunDirectoryError: The run saved no weights.
     """
-    device = best_device() if config["device"] == "auto" else config["device"]
-    model = trained(dict(config), directory).to(torch.device(device))
+    model = trained(dict(config), directory).to(device_of(config))
     prior = _has_prior(model.model, density)
     data = run_data(config, model.spec, next(model.model.parameters()))
-    if data.spec.fingerprint != model.spec.fingerprint:
-        log.warning("These are not the examples that the run was trained on.")
     if prior:
         log.info("Codes are drawn from the model's own prior.")
         blocks, walked = _of_prior(model, num_samples, seed), prior_codes(model, seed)
@@ -124,10 +121,9 @@ def _of_prior(model: Trained, number: int, seed: int) -> Iterator[np.ndarray]:
     like = next(net.parameters())
     generator = torch.Generator(device=like.device).manual_seed(seed)
     for part in block_slices(number, model.spec.shape, 4, most=_BLOCK):
-        size, dry = part.stop - part.start, DryDraws(like)
-        net.sample(size, dry)
-        made: Tensor = net.sample(
-            size, Draws(draw(dry.requests, generator, like.dtype))
+        size = part.stop - part.start
+        made: Tensor = with_noise_of(
+            generator, functools.partial(net.sample, size), like
         )
         yield model.spec.unscaled(made.cpu().double().numpy())
 
@@ -195,14 +191,6 @@ def _as_file(samples: np.ndarray) -> bytes:
 
 
 def _picture(samples: np.ndarray, spec: Spec, *, prior: bool) -> bytes:
-    from aerun.reporting.images import sample_grid, vector_grid
-
     whence = "the prior" if prior else "a mixture fitted to the codes"
-    title = f"Samples of {whence}, decoded"
-    if spec.is_image:
-        low, high = spec.stored_low, spec.stored_high
-        high = high if high > low else low + 1
-        return sample_grid(samples[:_SHOWN], low=low, high=high, title=title)
-    names = None if spec.feature_names is None else list(spec.feature_names)
-    shown = {"sample": samples[:_SHOWN_IN_SPACE]}
-    return vector_grid(shown, feature_names=names, title=title)
+    number = _SHOWN if spec.is_image else _SHOWN_IN_SPACE
+    return draw_samples(samples[:number], spec, f"Samples of {whence}, decoded")

@@ -11,6 +11,7 @@ from aerun.data import Split
 from aerun.draws import with_noise
 from aerun.evaluation.density import decoded_codes
 from aerun.evaluation.splits import collect
+from aerun.tasks.drawing import draw_vectors
 from aerun.trained import Trained
 
 log = logging.getLogger("aerun")
@@ -66,7 +67,9 @@ class Walks:
             names = ("start", "1/4", "1/2", "3/4", "end")
             steps = self._between(starts, ends, np.linspace(0, 1, len(names)))
             rows = dict(zip(names, np.moveaxis(steps, 1, 0), strict=True))
-            return self._vectors(rows, "Linear in the code between two test examples")
+            return draw_vectors(
+                rows, self.spec, "Linear in the code between two test examples"
+            )
         steps = self._between(starts, ends, np.linspace(0, 1, _BETWEEN))
         sides = [self._examples(places)[:, None] for places in (starts, ends)]
         shown = np.concatenate([sides[0], steps, sides[1]], axis=1)
@@ -94,7 +97,7 @@ class Walks:
         rows = dict(
             zip(("low", "middle", "high"), np.moveaxis(steps, 1, 0), strict=True)
         )
-        return self._vectors(rows, title)
+        return draw_vectors(rows, self.spec, title)
 
     def manifold(self) -> bytes:
         """What is decoded of a grid in a code of two dimensions."""
@@ -110,7 +113,7 @@ class Walks:
         if self.spec.is_image:
             return self._images(steps, title, None)
         flat = steps.reshape(-1, *self.spec.shape)
-        return self._vectors({"decoded": flat}, title)
+        return draw_vectors({"decoded": flat}, self.spec, title)
 
     @property
     def _in_space(self) -> bool:
@@ -168,18 +171,9 @@ class Walks:
         """Draw images [R, S, C, H, W], a row of the picture for each R."""
         from aerun.reporting.tiles import draw_tiles, to_tiles
 
-        low, high = self.spec.stored_low, self.spec.stored_high
-        high = high if high > low else low + 1
+        low, high = self.spec.drawn_range
         tiles = to_tiles(rows.reshape(-1, *self.spec.shape), low=low, high=high)
         return draw_tiles(tiles, columns=rows.shape[1], title=title, labels=names)
-
-    def _vectors(self, rows: dict[str, np.ndarray], title: str) -> bytes:
-        from aerun.reporting.images import vector_grid
-
-        names = self.spec.feature_names
-        return vector_grid(
-            rows, feature_names=None if names is None else list(names), title=title
-        )
 
 
 def prior_codes(model: Trained, seed: int) -> np.ndarray | None:

@@ -13,10 +13,10 @@ from aerun.evaluation.likelihood import (
     importance_log_likelihood,
     loss_log_likelihood,
     standard_error,
-    standard_normal,
 )
 from aerun.models.autoencoder import Autoencoder
 from aerun.models.outputs import Outputs, Posterior
+from aerun.models.priors import STANDARD
 from aerun.objective import Part
 
 VARIANCE = 0.3
@@ -177,7 +177,7 @@ def test_another_prior_can_be_given():
     shift = 0.7
 
     def moved(latent):
-        return standard_normal(latent - shift)
+        return STANDARD.log_density(latent - shift)
 
     x = x + shift * model.decoder.weight.detach()[:, 0]
     found = _estimate(model, x, ks=(5000,), prior=moved)
