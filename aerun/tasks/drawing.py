@@ -1,5 +1,7 @@
 """Pictures of examples of any kind, in the units of the data."""
 
+from typing import Any
+
 import numpy as np
 
 from aerun.data import Spec
@@ -23,6 +25,12 @@ def draw_samples(samples: np.ndarray, spec: Spec, title: str) -> bytes:
 
     low, high = spec.drawn_range
     return sample_grid(samples, low=low, high=high, title=title)
+
+
+def title_of_samples(model: Any) -> str:
+    """What a model's own samples are: steps of a chain, or codes of its prior."""
+    chain = hasattr(model, "transition")
+    return "A chain in order" if chain else "Samples of the prior, decoded"
 
 
 def draw_vectors(rows: dict[str, np.ndarray], spec: Spec, title: str) -> bytes:

@@ -11,7 +11,7 @@ from aerun.build import Built
 from aerun.draws import with_noise
 from aerun.evaluation.splits import collect, knob_tensors, reconstructions
 from aerun.rundir import RunDirectory
-from aerun.tasks.drawing import draw_rows, draw_samples
+from aerun.tasks.drawing import draw_rows, draw_samples, title_of_samples
 from aerun.tasks.findings import Findings
 
 _SHOWN = 10  # test examples in every picture of reconstructions
@@ -112,9 +112,7 @@ class Pictures:
             lambda draws: model.sample(_SAMPLES, draws), self.examples, seed=_SEED
         )
         samples = self._unscaled(drawn)
-        chain = hasattr(model, "transition")
-        title = "A chain in order" if chain else "Samples of the prior, decoded"
-        png = draw_samples(samples, self.spec, title)
+        png = draw_samples(samples, self.spec, title_of_samples(model))
         self.directory.write("samples.png", png)
 
     def units(self, found: Findings) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from aerun.data import Spec, Split
+from aerun.data import Split
 from aerun.data.mapped import block_slices
 from aerun.draws import with_noise_of
 from aerun.errors import BadUse
@@ -20,7 +20,7 @@ from aerun.evaluation.splits import collect
 from aerun.options import Count, Seed
 from aerun.progress import progress_bar
 from aerun.rundir import RunDirectory, claim
-from aerun.tasks.drawing import draw_samples
+from aerun.tasks.drawing import draw_samples, title_of_samples
 from aerun.tasks.on_run import device_of, run_data
 from aerun.tasks.walks import Walks, prior_codes
 from aerun.trained import Trained, trained
@@ -30,6 +30,7 @@ log = logging.getLogger("aerun")
 Density = Literal["auto", "prior", "mixture"]
 
 _FOLDER = "sample"
+_OF_MIXTURE = "Samples of a mixture fitted to the codes, decoded"
 _BLOCK = 1000  # samples made at a time, at most
 _SHOWN = 100  # samples in the picture
 _SHOWN_IN_SPACE = 500  # points of two or three dimensions share one picture
@@ -79,7 +80,9 @@ def sample(
     folder = RunDirectory(claim(directory / _FOLDER, exact=False))
     samples = _collected(blocks, num_samples)
     folder.write("samples.npy", _as_file(model.spec.as_stored(samples)))
-    folder.write("samples.png", _picture(samples, model.spec, prior=prior))
+    title = title_of_samples(model.model) if prior else _OF_MIXTURE
+    number = _SHOWN if model.spec.is_image else _SHOWN_IN_SPACE
+    folder.write("samples.png", draw_samples(samples[:number], model.spec, title))
     log.info("Look at %s", folder.path / "samples.png")
     if hasattr(model.model, "decode"):
         for name, png in Walks(model, data.test, walked).pictures():
@@ -188,9 +191,3 @@ def _as_file(samples: np.ndarray) -> bytes:
     buffer = io.BytesIO()
     np.save(buffer, samples)
     return buffer.getvalue()
-
-
-def _picture(samples: np.ndarray, spec: Spec, *, prior: bool) -> bytes:
-    whence = "the prior" if prior else "a mixture fitted to the codes"
-    number = _SHOWN if spec.is_image else _SHOWN_IN_SPACE
-    return draw_samples(samples[:number], spec, f"Samples of {whence}, decoded")
