@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from aerun.draws import Draws
-from aerun.features import UNIT_DATA, declares
-from aerun.options import NonNegativeKnob, ShareKnob
+from aerun.features import UNIT_DATA, UNIT_INPUT, declares
+from aerun.options import NonNegativeKnob, PositiveKnob, ShareKnob
 
 
 def gaussian(x: Tensor, draws: Draws, *, std: NonNegativeKnob) -> Tensor:
@@ -28,6 +28,25 @@ def gaussian(x: Tensor, draws: Draws, *, std: NonNegativeKnob) -> Tensor:
         Vincent et al., "Stacked denoising autoencoders" (2010), section 3.3.
     """
     return x + std * draws.ask("normal", *x.shape)
+
+
+@declares(needs=frozenset({UNIT_INPUT}))
+def uniform(x: Tensor, draws: Draws, *, eps: PositiveKnob) -> Tensor:
+    """Add noise that changes no element by more than ``eps``, and stay within [0, 1].
+
+    Beside ``adversarial_input`` it tells whether the attack teaches more than noise of
+    its size does.
+
+    Args:
+        x: Clean inputs in [0, 1], [B, ...].
+        draws: Source of the noise.
+        eps: Largest change of an element, [].
+
+    Returns:
+        Corrupted inputs in [0, 1], [B, ...].
+    """
+    noise = 2 * draws.ask("uniform", *x.shape) - 1
+    return (x + eps * noise).clamp(0, 1)
 
 
 def masking(

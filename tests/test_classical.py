@@ -51,6 +51,17 @@ def test_salt_and_pepper_tosses_a_coin():
     assert torch.equal(seen[emphasis == 0], x[emphasis == 0])
 
 
+def test_uniform_noise_stays_within_eps_and_the_range():
+    """No element moves by more than eps or leaves [0, 1]; in between it is uniform."""
+    x, luck = _uniform(200, 50), _uniform(200, 50, seed=1)
+    change = corruptions.uniform(x, Draws([luck]), eps=0.2) - x
+    inside = (x > 0.2) & (x < 0.8)
+    assert change.abs().max() <= 0.2
+    assert 0 <= (x + change).min() < (x + change).max() <= 1
+    assert change[inside].abs().mean() == pytest.approx(0.1, abs=0.005)
+    assert abs(change[inside].mean()) < 0.005
+
+
 def test_emphasis_weighs_the_loss_of_the_clean_target():
     """With a weight of 0 for clean elements only the masked ones are learned from."""
     _, built = make(

@@ -11,6 +11,7 @@ import aerun
 from aerun.build import load_data
 from aerun.config.check import check, check_data
 from aerun.config.compose import Composer, plain
+from aerun.corruptions import salt_pepper
 from aerun.draws import Draws, DryDraws, draw, with_noise
 from aerun.errors import BadUse
 from aerun.evaluation.baselines import pca
@@ -28,7 +29,8 @@ def _net(hidden=(5,), code=4, **more):
     options = {
         "shape": (1, 2, 3), "hidden": list(hidden), "code": code, "tied": True,
         "activation": "tanh", "code_activation": "sigmoid",
-        "output_activation": "sigmoid", "initialization": "default", "walkback": 4,
+        "output_activation": "sigmoid", "initialization": "default", "steps": 4,
+        "walkback": True,
         "noisy_from": 2, "noise_std": 0.7, "salt_pepper": 0.4,
     }  # fmt: skip
     return GSN(**{**options, **more}).double()
@@ -221,7 +223,7 @@ def test_untied_layers_are_pulled_by_weights_of_their_own():
 
 def test_every_step_is_paid_for():
     """The reconstruction loss is the sum over steps of that of clean inputs."""
-    _, built = make(*SMALL, "model.walkback=3", "trainer.precision=float64")
+    _, built = make(*SMALL, "model.steps=3", "trainer.precision=float64")
     x = built.data.train.gather(slice(6))
     knobs = knob_tensors(built.training.knob_values(), x)
     noise = _noise(lambda draws: built.objective.terms(x, knobs, draws), x)
@@ -234,6 +236,21 @@ def test_every_step_is_paid_for():
     )
     torch.testing.assert_close(terms["reconstruction"], by_hand)
     assert torch.equal(out.target, x)
+
+
+def test_without_walkback_each_step_starts_at_the_example():
+    """A net of one layer without its own noise gives what salt and pepper leave."""
+    settings = {"hidden": [], "steps": 3, "noisy_from": 2}
+    ours, x = _net(**settings, walkback=False), _x()
+    noise = _noise(lambda draws: ours(x, draws), x)
+    walked = _net(**settings)
+    assert len(noise) < len(_noise(lambda draws: walked(x, draws), x))
+    out, draws = ours(x, Draws(noise)), Draws(noise)
+    for raw in (*(raw for raw, _ in out.walk), out.raw):
+        corrupted, _ = salt_pepper(x, draws, probability=0.4, corrupted_weight=1.0,
+                                   clean_weight=1.0)  # fmt: skip
+        hidden = ours.encoder.levels[0](corrupted.flatten(1))
+        torch.testing.assert_close(raw, ours.decoder.levels[0](hidden))
 
 
 def test_a_pass_in_another_type_has_a_walk_of_that_type():
@@ -264,13 +281,13 @@ def test_noise_may_be_a_schedule():
                                                ((5, 7, 3), 3)])  # fmt: skip
 def test_fewer_steps_than_the_top_layer_takes_are_refused(hidden, least):
     """With the least number, every parameter is used; below it, that is said."""
-    net, x = _net(hidden, walkback=least), _x()
+    net, x = _net(hidden, steps=least), _x()
     out = net(x, Draws(_noise(lambda draws: net(x, draws), x)))
     used = torch.autograd.grad(out.raw.sum(), list(net.parameters()), allow_unused=True)
     assert all(gradient is not None for gradient in used)
     if least > 1:
         with pytest.raises(BadUse, match=f"choose at least {least}"):
-            _net(hidden, walkback=least - 1)
+            _net(hidden, steps=least - 1)
 
 
 @pytest.mark.parametrize(
@@ -278,7 +295,7 @@ def test_fewer_steps_than_the_top_layer_takes_are_refused(hidden, least):
     [
         (["model.noise_std=-1"], "model.noise_std=-1: must be a number, at least 0"),
         (["model.salt_pepper=1.5"], "at least 0 and at most 1"),
-        (["model.walkback=0"], "model.walkback=0: must be a whole number, at least 1"),
+        (["model.steps=0"], "model.steps=0: must be a whole number, at least 1"),
         (["model.output_activation=tanh"], "must be sigmoid"),
         (["trainer=greedy"], "needs a model made of levels"),
         (["regularizer=kl"], "needs a code with a distribution"),

@@ -74,7 +74,8 @@ class GSN(nn.Module):
         code_activation: Activation,
         output_activation: Literal["sigmoid"],
         initialization: Initialization,
-        walkback: Count,
+        steps: Count,
+        walkback: bool,
         noisy_from: Count,
         noise_std: NonNegativeKnob,
         salt_pepper: ShareKnob,
@@ -91,9 +92,12 @@ class GSN(nn.Module):
             code_activation: Of the top layer.
             output_activation: Of the visible layer; its mean is a probability.
             initialization: Of every weight.
-            walkback: Steps of a training pass. The top layer reaches the output after
-                half as many steps as there are layers, rounded down, and one more;
-                twice the number of layers lets news travel up and down.
+            steps: Of a training pass. The top layer reaches the output after half as
+                many steps as there are layers, rounded down, and one more; twice the
+                number of layers lets news travel up and down.
+            walkback: Whether a step goes on from a sample of the visible layer that
+                the step before gave, and so learns the way back from where the chain
+                may go; without, each step of a pass corrupts the example anew.
             noisy_from: The lowest hidden layer with noise, counted from 1; more than
                 there are layers: none.
             noise_std: Of the Gaussian noise of such a layer, before and again after its
@@ -106,9 +110,9 @@ class GSN(nn.Module):
         """
         super().__init__()
         layers, least = len(hidden) + 1, (len(hidden) + 3) // 2
-        if walkback < least:
+        if steps < least:
             raise BadUse(
-                f"model.walkback={walkback}: the top of {layers} layers reaches the "
+                f"model.steps={steps}: the top of {layers} layers reaches the "
                 f"output at step {least}; choose at least {least}, or fewer layers."
             )
         self.encoder = DenseEncoder(
@@ -130,7 +134,7 @@ class GSN(nn.Module):
         for up, down in zip(self.encoder.levels, self.decoder.levels[1:], strict=False):
             down.bias = up.bias
         self.output_activation = activation_module(output_activation)
-        self.walkback, self.noisy_from = walkback, noisy_from
+        self.steps, self.walkback, self.noisy_from = steps, walkback, noisy_from
         self.knobs = {name: f"model.{name}" for name in ("noise_std", "salt_pepper")}
         """Numbers that may be schedules, with their full names."""
         self.resting: dict[str, Any] = {
@@ -145,7 +149,7 @@ class GSN(nn.Module):
         draws: Draws | DryDraws | None = None,
         knobs: Mapping[str, Tensor] | None = None,
     ) -> Outputs:
-        """Walk back to inputs, or take one step without noise.
+        """Take noisy steps back to inputs, or one without noise.
 
         Args:
             x: Inputs, [B, *shape], in [0, 1].
@@ -163,8 +167,8 @@ class GSN(nn.Module):
             return Outputs(code=hidden[-1], raw=raw, recon=self.output_activation(raw))
         passes: list[tuple[Tensor, Tensor]] = []
         state = self.start(x)
-        for _ in range(self.walkback):
-            if passes:
+        for _ in range(self.steps):
+            if passes and self.walkback:
                 visible = _toss(passes[-1][1], draws)
                 state = ChainState(visible=visible, hidden=state.hidden)
             raw, state = self._step(state, draws, knobs)
