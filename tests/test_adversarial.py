@@ -133,6 +133,8 @@ def test_the_best_epoch_of_a_game_is_that_of_the_lowest_error(recorder):
     assert (made.best.epoch, made.best.value) == (lowest["epoch"], lowest["val/mse"])
 
 
+@pytest.mark.slow
+@pytest.mark.shared
 def test_codes_come_to_be_those_of_the_prior():
     """Of two dimensions, mean and spread are the prior's after a short game."""
     _, built = make(

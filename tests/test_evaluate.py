@@ -16,13 +16,15 @@ import aerun
 from aerun.cli import main
 from aerun.data import Split
 from aerun.evaluation import of_samples
+from aerun.evaluation.chains import walk
 from aerun.evaluation.distances import frechet_distance
 from aerun.evaluation.entries import Figure, table
 from aerun.evaluation.judge import class_figures, judge
 from aerun.evaluation.of_classes import entropy_error
+from aerun.tasks import evaluate as tasks_evaluate
 
 FEW = ["trainer.epochs=4", "trainer.threads=1", "trainer.preview_every=0"]
-SMALL = ["task.samples=20", "task.centres=300"]
+SMALL = ["task.samples=20", "task.centres=300", "task.steps=50"]
 
 RUNS = {
     "vae": ["model=vae"],
@@ -45,6 +47,7 @@ JUDGED = {"judge/accuracy", "frechet", "frechet/floor"} | {
     for whose in ("samples", "test")
     for what in ("classes", "class_entropy", "sure")
 }
+CHAIN = {"chain/classes", "chain/change_rate"}
 PARZEN = {"parzen", "parzen/train_images", "parzen/gaussian"}
 ATTACK = {
     f"attack/{what}"
@@ -122,7 +125,7 @@ def _summary(run: Path) -> dict[str, Any]:
         ("squared", POSTERIOR | CODES | JUDGED | PARZEN),
         ("plane", POSTERIOR | CODES),
         ("aae", CODES | JUDGED | PARZEN),
-        ("gsn", JUDGED | PARZEN),
+        ("gsn", JUDGED | PARZEN | CHAIN),
         ("attacked", ATTACK),
         ("stacked", set()),
     ],
@@ -168,6 +171,22 @@ def test_the_folder_has_the_figures_and_a_picture(runs, capsys):
         assert first[name] == other[name], name
     with Image.open(made[0] / "kl_per_dimension.png") as image:
         assert min(image.size) > 100
+
+
+def test_the_classes_of_a_chain_are_told_and_shown(runs, capsys):
+    """Of each step from the first ten test examples; with a picture."""
+    made = _evaluate(capsys, "gsn")
+    figures = json.loads((made / "evaluation.json").read_text())["figures"]
+    data, trained = make("model=gsn")[1].data, aerun.load(runs / "gsn")
+    judged, x = judge(data), data.test.gather(slice(10))
+    steps = [judged.probabilities(data.spec.unscaled(means.double().numpy())).argmax(1)
+             for means in walk(trained.model, x, 50, seed=0)]  # fmt: skip
+    visited = np.mean([len(set(chain)) for chain in np.stack(steps).T])
+    assert figures["chain/classes"]["value"] == pytest.approx(visited)
+    assert "chains of 50 steps from 10 test examples" in figures["chain/classes"][
+        "definition"]  # fmt: skip
+    with Image.open(made / "chain.png") as image:
+        assert min(image.size) > 200
 
 
 def test_figures_are_printed_as_a_table(runs, capsys):
@@ -424,7 +443,7 @@ def test_a_failure_leaves_no_empty_folder(runs, monkeypatch):
     def fail(*arguments: object) -> None:
         raise RuntimeError("in the middle")
 
-    monkeypatch.setattr(of_samples, "judge", fail)
+    monkeypatch.setattr(tasks_evaluate, "judge", fail)
     before = set((runs / "vae").iterdir())
     assert main(["task=evaluate", "run=vae", *SMALL]) == 1
     assert set((runs / "vae").iterdir()) == before

@@ -94,6 +94,8 @@ KINDS: dict[str, tuple[str, Callable[[], list[str]], list[int]]] = {
 }
 
 
+@pytest.mark.slow
+@pytest.mark.shared
 @pytest.mark.parametrize("kind", KINDS)
 def test_own_data_train_with_one_command(kind: str) -> None:
     """Every kind of file gives a run with pictures and a model in its units."""
@@ -150,6 +152,8 @@ def test_whitened_data_train_and_come_back() -> None:
     assert np.square(recon - x).mean() < 0.5 * np.square(x.mean(0) - x).mean()
 
 
+@pytest.mark.slow
+@pytest.mark.shared
 def test_a_whitened_run_is_resumed() -> None:
     """Continued from its files it ends where it would have ended."""
     request = [*WHITE, "trainer.max_steps=null"]

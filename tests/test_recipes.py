@@ -153,6 +153,8 @@ def _smaller(arguments: list[str]) -> list[str]:
     return [*arguments, *small, *limit]
 
 
+@pytest.mark.slow
+@pytest.mark.shared
 @pytest.mark.parametrize(("page", "title", "text"), _recipes())
 def test_a_recipe_works(reader, monkeypatch, capsys, page, title, text):
     """Its commands end well and leave the files, and print the lines, it speaks of."""

@@ -189,6 +189,8 @@ def test_each_level_has_a_mean_of_its_own():
     assert seen == [1, 1]
 
 
+@pytest.mark.slow
+@pytest.mark.shared
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_small_batches_land_nearer_to_rho_with_a_running_mean(seed):
     """Batches of 16 cannot tell an activity of 2 %; 100 of them together can."""

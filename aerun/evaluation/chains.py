@@ -1,4 +1,4 @@
-"""Markov chains: running long ones, and how well they mix over classes."""
+"""Markov chains: running long ones, and how well they mix."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,7 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from aerun.data.splits import Split
 from aerun.draws import Draws, DryDraws, draw
+from aerun.evaluation.moments import Moments
+
+_CHAINS, _STEPS = 20, 200  # of a look at whether chains mix; the first half left out
 
 
 @torch.no_grad()
@@ -32,6 +36,46 @@ def walk(model: Any, x: Tensor, num_steps: int, *, seed: int) -> Iterator[Tensor
         drawn = draw(dry.requests, generator, x.dtype)
         mean, state = model.transition(state, Draws(drawn))
         yield mean
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Roaming:
+    """How far short chains come from where they start."""
+
+    within: float
+    """Share of the variance of their steps that lies within chains: 1 where each chain
+    goes where all others go, 0 where each stays where it is; NaN without variance."""
+    variance: float
+    """Of all steps together, averaged over elements."""
+
+
+def roaming(model: Any, split: Split, *, seed: int) -> Roaming | None:
+    """Let chains go from test examples, and see whether they stay near them.
+
+    Args:
+        model: Is a chain if it has ``transition``; None is returned for others.
+        split: The chains start at up to 20 of its examples, spread over it.
+        seed: Of the noise.
+
+    References:
+        Gelman & Rubin, "Inference from iterative simulation using multiple sequences"
+        (1992): the variance within chains against that of all.
+    """
+    if not hasattr(model, "transition"):
+        return None
+    places = torch.linspace(0, len(split) - 1, min(_CHAINS, len(split))).long()
+    x = split.gather(places.unique().to(split.device))
+    everything, each = Moments(), [Moments() for _ in range(len(x))]
+    for step, means in enumerate(walk(model, x, _STEPS, seed=seed)):
+        if step < _STEPS // 2:
+            continue
+        flat = means.flatten(1)
+        everything.see(flat)
+        for moments, row in zip(each, flat.split(1), strict=True):
+            moments.see(row)
+    total = float(everything.variance.mean())
+    inside = float(np.mean([float(moments.variance.mean()) for moments in each]))
+    return Roaming(within=inside / total if total else float("nan"), variance=total)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,11 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from aerun.evaluation.chains import Roaming
 from aerun.evaluation.prior import PriorMatch
 from aerun.evaluation.units import LevelUnits, PosteriorUnits
 
 _FAR = 0.7  # of a mean in the prior's std, or of a ratio of stds in logs
 _WON, _LOST = 0.95, 0.3  # accuracy; 0.5 where it only guesses
+_STAYS = 0.5  # share of variance within chains below which they do not mix
+_STILL = 0.1  # variance of their steps, of the data's, below which all are alike
 
 FEW = 10
 """Test examples below which nothing is said of what varies over them."""
@@ -34,6 +37,8 @@ class Evidence:
     num_test: int
     prior: PriorMatch | None
     """Of a model that is sampled through a prior."""
+    roaming: Roaming | None
+    """Of a model that is a chain."""
     averaged: bool
     """Whether the loss averages over elements (``loss.reduction=mean``)."""
 
@@ -54,6 +59,7 @@ def health(evidence: Evidence) -> list[str]:
     return [
         *_collapse(evidence),
         *_prior(evidence),
+        *_chain(evidence),
         *_reconstructions(evidence),
         *_memorised(evidence),
         *_units(evidence),
@@ -97,6 +103,24 @@ def _prior(evidence: Evidence) -> Iterator[str]:
         "where no codes are. Train longer, or raise the weight of the regularizer that "
         "matches them; task=sample task.density=mixture draws from the codes instead."
     )
+
+
+def _chain(evidence: Evidence) -> Iterator[str]:
+    found = evidence.roaming
+    if found is None:
+        return
+    if found.variance < _STILL * evidence.data_variance:
+        yield (
+            "The steps of the chain are nearly all alike, so its samples are one "
+            "picture. Train longer, or lower model.noise_std."
+        )
+    elif found.within < _STAYS:
+        yield (
+            f"The chain does not mix: {found.within:.0%} of the variance of its steps "
+            "lies within chains, the rest between those that started at different "
+            "examples, so that samples stay near where it starts. Train longer, or "
+            "raise model.noise_std or model.salt_pepper."
+        )
 
 
 def of_games(row: Mapping[str, Any]) -> Iterator[str]:

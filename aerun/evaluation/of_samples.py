@@ -21,7 +21,7 @@ from aerun.evaluation.entries import (
     generator_like,
     on_exact_device,
 )
-from aerun.evaluation.judge import Judge, judge
+from aerun.evaluation.judge import Judge
 from aerun.evaluation.of_classes import class_entries
 from aerun.evaluation.parzen import parzen, parzen_anchors
 from aerun.evaluation.splits import batches
@@ -35,20 +35,20 @@ _PARZEN_VALUES = 50_000_000  # numbers in the training images of the anchors, at
 
 
 def sample_figures(
-    subject: Subject, *, num_samples: int, seed: int
+    subject: Subject, judged: Judge | None, *, num_samples: int, seed: int
 ) -> Iterator[Finding]:
     """Parzen log-likelihood, class coverage and Frechet distance of samples.
 
     Args:
         subject: A model that can sample; others give a note.
+        judged: Of data with classes.
         num_samples: How many, which are also the Parzen windows' centres.
         seed: Of the samples and of the anchors.
     """
     if not getattr(subject.model, "generative", False):
         yield "No figures of samples: the model has no prior or chain to sample from."
         return
-    spec, judged = subject.grey.spec, judge(subject.grey)
-    why_not = _no_parzen(spec)
+    why_not = _no_parzen(subject.grey.spec)
     if why_not is not None:
         yield f"No Parzen log-likelihood: {why_not}"
     if judged is None:

@@ -1,10 +1,11 @@
-"""Where the codes lie: a map of code space, coloured by class."""
+"""Where the codes lie: a map of code space, coloured by class, over the prior."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.path import Path
@@ -28,6 +29,9 @@ MAXIMUM_POINTS = 5000
 MAXIMUM_TEXTS = 500  # more labels in space would cover each other
 MAXIMUM_CLASSES = 20
 MAXIMUM_SQUASH = 3.0  # ratio of the axes' ranges up to which they share a scale
+MASSES = (0.95, 0.5)  # of the prior inside its contours
+WIDTHS = (0.8, 1.6)  # of these contours
+FINE = 100  # cells along each axis in which the prior's samples are counted
 MARKERS = ("o", "^")  # ten colours each
 
 
@@ -51,6 +55,7 @@ def latent_map(
     *,
     classes: Sequence[str] | None,
     title: str,
+    prior: np.ndarray | None = None,
 ) -> bytes:
     """Show codes: histogram (D = 1), plane (2), space (3), first components (> 3).
 
@@ -59,9 +64,12 @@ def latent_map(
         labels: Class index of each example, [N] integers; None if unknown.
         classes: Name of each class by index; None to show the indices.
         title: Text above the map.
+        prior: Samples of the distribution that codes are to have, [M, D], at least
+            some thousands; None where there is none.
 
     Returns:
-        A PNG file; at most 5000 evenly spaced examples are drawn. In space, names of
+        A PNG file; contours hold 50 % and 95 % of the prior, but in space it is not
+        shown. At most 5000 evenly spaced examples are drawn. In space, names of
         one or two characters are drawn in place of at most 500 points.
 
     Raises:
@@ -76,17 +84,20 @@ def latent_map(
 
     num_dimensions = codes.shape[1]
     if num_dimensions == 1:
-        figure = _histogram(codes[:, 0], groups, title=title)
+        figure = _histogram(codes[:, 0], groups, prior, title=title)
     elif num_dimensions == 2:
-        figure = _plane(codes, groups, names=("code 0", "code 1"), title=title)
+        names = ["code 0", "code 1"]
+        figure = _plane(codes, groups, prior, names=names, title=title)
     elif num_dimensions == 3:
         figure = _space(codes, groups, title=title)
     else:
-        points, shares = _principal_components(codes)
+        points, shares, project = _principal_components(codes)
+        prior = None if prior is None else project(prior)
         names = [f"component {i} ({share:.1%})" for i, share in enumerate(shares, 1)]
         text = f"{title} (2 of {num_dimensions} dimensions, PCA)"
-        figure = _plane(points, groups, names=names, title=text)
-    _add_class_legend(figure, groups)
+        figure = _plane(points, groups, prior, names=names, title=text)
+    shown = 0 if prior is None else {1: 1, 3: 0}.get(num_dimensions, len(MASSES))
+    _add_legend(figure, groups, num_contours=shown)
     return to_png(figure)
 
 
@@ -134,21 +145,27 @@ def _group(
     return groups
 
 
-def _add_class_legend(figure: Figure, groups: list[Group]) -> None:
-    """Name the classes at the right, if there are any."""
-    if groups[0].name:
-        handles = [
-            Line2D([], [], color=g.colour, marker=g.marker, linewidth=0, markersize=5)
-            for g in groups
-        ]
-        add_legend(figure, handles, [g.name for g in groups], side="right")
+def _add_legend(figure: Figure, groups: list[Group], *, num_contours: int) -> None:
+    """Name the classes and the prior's lines at the right, if there are any."""
+    handles, names = [], []
+    for group in groups if groups[0].name else []:
+        look: dict[str, Any] = {"color": group.colour, "marker": group.marker}
+        handles.append(Line2D([], [], linewidth=0, markersize=5, **look))
+        names.append(group.name)
+    for width, mass in zip(WIDTHS, MASSES[:num_contours], strict=False):
+        handles.append(Line2D([], [], color=INK, linewidth=width))
+        names.append("prior" if num_contours == 1 else f"{mass:.0%} of prior")
+    if handles:
+        add_legend(figure, handles, names, side="right")
 
 
-def _histogram(values: np.ndarray, groups: list[Group], *, title: str) -> Figure:
+def _histogram(
+    values: np.ndarray, groups: list[Group], prior: np.ndarray | None, *, title: str
+) -> Figure:
     """Stack the classes' counts over one code dimension, values [N]."""
     figure = new_figure(6.4, 4.0, title=title)
     axes = figure.add_subplot()
-    low, high = fitted_limits(values)
+    low, high = _limits(values, None if prior is None else prior[:, 0])
     bins = int(np.clip(np.sqrt(len(values)), 10, 50))
     base = np.zeros(bins)
     for group in groups:
@@ -157,6 +174,11 @@ def _histogram(values: np.ndarray, groups: list[Group], *, title: str) -> Figure
         style: dict[str, Any] = {"fill": True, "color": group.colour, "linewidth": 0}
         axes.stairs(base + counts, edges, baseline=base, **style)
         base = base + counts
+    if prior is not None:
+        shares, edges = np.histogram(prior[:, 0], bins, (low, high))
+        expected = shares * (len(values) / len(prior))
+        axes.stairs(expected, edges, color=INK, linewidth=1.0)
+        base = np.maximum(base, expected)
     axes.set_ylim(0, 1.06 * base.max())
     style_axes(axes)
     axes.set_xlim(low, high)
@@ -165,8 +187,20 @@ def _histogram(values: np.ndarray, groups: list[Group], *, title: str) -> Figure
     return figure
 
 
+def _limits(values: np.ndarray, prior: np.ndarray | None) -> tuple[float, float]:
+    """Fit an axis to codes [N] and to nearly all of the prior's samples [M]."""
+    if prior is None:
+        return fitted_limits(values)
+    return fitted_limits(np.r_[values, np.quantile(prior, [0.005, 0.995])])
+
+
 def _plane(
-    points: np.ndarray, groups: list[Group], *, names: Sequence[str], title: str
+    points: np.ndarray,
+    groups: list[Group],
+    prior: np.ndarray | None,
+    *,
+    names: Sequence[str],
+    title: str,
 ) -> Figure:
     """Draw points [N, 2] in one layer per marker, so that no class covers another."""
     figure = new_figure(6.4, 5.4, title=title)
@@ -182,7 +216,12 @@ def _plane(
         x, y = points[chosen].T
         axes.scatter(x, y, c=colours[chosen], marker=marker, **look)
     style_axes(axes)
-    limits = [fitted_limits(values) for values in points.T]
+    limits = [
+        _limits(values, None if prior is None else prior[:, i])
+        for i, values in enumerate(points.T)
+    ]
+    if prior is not None:
+        _draw_contours(axes, prior)
     axes.set(xlim=limits[0], ylim=limits[1])
     ranges = [high - low for low, high in limits]
     if max(ranges) <= MAXIMUM_SQUASH * min(ranges):
@@ -190,6 +229,27 @@ def _plane(
     axes.set_xlabel(names[0], fontsize=LABEL_SIZE)
     axes.set_ylabel(names[1], fontsize=LABEL_SIZE)
     return figure
+
+
+def _draw_contours(axes: Axes, prior: np.ndarray) -> None:
+    """Lines around the densest parts of the prior's samples [M, 2]."""
+    from scipy.ndimage import gaussian_filter
+
+    # The prior's own range, however far codes lie, and room for the smoothed rim.
+    ends = np.quantile(prior, [0.001, 0.999], axis=0)
+    ranges = (ends + [[-0.2], [0.2]] * np.ptp(ends, axis=0)).T.tolist()
+    counts, x, y = np.histogram2d(*prior.T, FINE, ranges)
+    density = gaussian_filter(counts, 2.0, mode="constant")
+    falling = np.sort(density, axis=None)[::-1]
+    held = np.cumsum(falling) / len(prior)
+    places = np.minimum(np.searchsorted(held, MASSES), held.size - 1)
+    levels = falling[places].tolist()
+    if not 0 < levels[0] < levels[1] < falling[0]:
+        return
+    centres = [(edges[1:] + edges[:-1]) / 2 for edges in (x, y)]
+    axes.contour(
+        *centres, density.T, levels=levels, colors=INK, linewidths=WIDTHS, zorder=3
+    )
 
 
 def _space(points: np.ndarray, groups: list[Group], *, title: str) -> Figure:
@@ -236,13 +296,20 @@ def _letters(text: str) -> tuple[Path, float]:
     return Path(vertices, outline.codes), float((2 * np.abs(vertices).max()) ** 2)
 
 
-def _principal_components(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Project codes [N, D] to [N, 2], with each component's share of variance [2]."""
+def _principal_components(
+    codes: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, Callable[[np.ndarray], np.ndarray]]:
+    """Project codes [N, D] to [N, 2].
+
+    Returns:
+        The points, each component's share of variance [2], and the projection.
+    """
     # Imported here: it takes longer than the drawing, and most maps do without.
     from sklearn.decomposition import PCA
 
     # Shares of no variance are 0 / 0, and one example has no components at all.
     if len(codes) < 2 or np.ptp(codes, axis=0).max() == 0:
-        return np.zeros((len(codes), 2)), np.zeros(2)
+        return np.zeros((len(codes), 2)), np.zeros(2), lambda x: (x - codes[0])[:, :2]
     model = PCA(n_components=2, random_state=0)
-    return model.fit_transform(codes), model.explained_variance_ratio_
+    points = model.fit_transform(codes)
+    return points, model.explained_variance_ratio_, model.transform

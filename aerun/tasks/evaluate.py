@@ -12,6 +12,8 @@ import torch
 from aerun.build import build_knobs
 from aerun.evaluation.attack import Target
 from aerun.evaluation.entries import Figure, Finding, Subject, table
+from aerun.evaluation.judge import Judge, judge
+from aerun.evaluation.of_chains import chain_classes, chain_figures
 from aerun.evaluation.of_codes import code_figures
 from aerun.evaluation.of_inputs import attack_figures, mse
 from aerun.evaluation.of_posterior import posterior_figures
@@ -36,6 +38,7 @@ def evaluate(
     samples: Count,
     images: Count,
     centres: Annotated[int, Range(2)],
+    steps: Count,
     eps: Positive | None,
     seed: Seed,
 ) -> Path:
@@ -48,12 +51,13 @@ def evaluate(
         images: Test examples of which the likelihood is estimated and that are
             attacked, at most; the first ones.
         centres: Samples to be judged, which are also the centres of Parzen windows.
+        steps: Of each chain whose classes are told, where the model is a chain.
         eps: Largest change of an element by the attack, scaled units; None for that of
             an attacker in training, and no attack where there was none.
         seed: Of all noise.
 
     Returns:
-        The folder with ``evaluation.json`` and, of a posterior, a picture.
+        The folder with ``evaluation.json`` and pictures of a posterior or a chain.
 
     Raises:
         DataError: The run's data are unusable.
@@ -65,17 +69,37 @@ def evaluate(
     with _folder(directory) as folder:
         figures: dict[str, Figure] = {}
         notes: list[str] = []
-        for finding in _findings(subject, samples, images, centres, attack, seed):
+        generative = getattr(subject.model, "generative", False)
+        judged = judge(subject.grey) if generative else None
+        for finding in _findings(
+            subject, judged, samples, images, centres, attack, seed
+        ):
             if isinstance(finding, Figure):
                 figures[finding.name] = finding
             else:
                 notes.append(finding)
+        if judged is not None:
+            walked = chain_classes(subject, judged, num_steps=steps, seed=seed)
+            if walked is not None:
+                of_chain = chain_figures(walked, len(judged.labels))
+                figures |= {figure.name: figure for figure in of_chain}
+                _show_chain(RunDirectory(folder), walked, _names(subject, judged))
         _report(RunDirectory(folder), figures, notes, seed)
     return folder
 
 
+def _names(subject: Subject, judged: Judge) -> list[str]:
+    """Of the judge's classes, as the data call them."""
+    classes = subject.data.spec.classes or ()
+    return [
+        str(classes[label] if 0 <= label < len(classes) else label)
+        for label in judged.labels
+    ]
+
+
 def _findings(
     subject: Subject,
+    judged: Judge | None,
     samples: int,
     images: int,
     centres: int,
@@ -88,7 +112,7 @@ def _findings(
         subject, num_images=images, num_samples=samples, seed=seed
     )
     yield from code_figures(subject, seed=seed)
-    yield from sample_figures(subject, num_samples=centres, seed=seed)
+    yield from sample_figures(subject, judged, num_samples=centres, seed=seed)
     yield from attack_figures(subject, **attack, num_images=images, seed=seed)
 
 
@@ -134,6 +158,14 @@ def _folder(directory: Path) -> Iterator[Path]:
         if not any(folder.iterdir()):
             folder.rmdir()
         raise
+
+
+def _show_chain(folder: RunDirectory, labels: np.ndarray, names: list[str]) -> None:
+    from aerun.reporting.chain import chain_classes as draw
+
+    title = f"Class of each step of {labels.shape[1]} chains, as the judge tells it"
+    picture = draw(labels, classes=names, title=title)
+    log.info("Look at %s", folder.write("chain.png", picture))
 
 
 def _report(

@@ -10,6 +10,7 @@ import numpy as np
 from aerun.build import Built
 from aerun.contraction import mean_norm
 from aerun.evaluation import baselines
+from aerun.evaluation.chains import roaming
 from aerun.evaluation.health import Evidence, health
 from aerun.evaluation.moments import Moments
 from aerun.evaluation.prior import prior_match
@@ -85,6 +86,9 @@ def final_figures(built: Built, *, seed: int) -> Findings:
     norm = mean_norm(model, batches(test))
     if norm is not None:
         metrics["test/jacobian_norm"] = norm
+    chains = roaming(model, test, seed=seed)
+    if chains is not None:
+        metrics["chain/within"] = chains.within
     evidence = Evidence(
         train_mse=train.mse,
         test_mse=found.mse,
@@ -94,6 +98,7 @@ def final_figures(built: Built, *, seed: int) -> Findings:
         levels=_with_code(levels, code),
         posterior=posterior,
         prior=prior_match(model, test),
+        roaming=chains,
         num_train=len(some),
         num_test=len(test),
         averaged=objective.reduction == "mean",

@@ -18,6 +18,7 @@ _SHOWN = 10  # test examples in every picture of reconstructions
 _SHOWN_IN_SPACE = 200  # points of two or three dimensions share one picture
 _SAMPLES = 64
 _POINTS = 5000  # codes in a latent map at most
+_PRIOR = 20_000  # samples whose contours it shows
 _SEED = 0  # of pictures' own noise: the same pictures whatever the run's seed
 
 
@@ -79,8 +80,20 @@ class Pictures:
         model: Any = self.built.objective.model
         codes = collect(model.encode, split)
         labels = None if split.labels is None else split.labels.numpy()
+        prior = None
+        if hasattr(getattr(model, "prior", None), "sample"):
+            drawn = with_noise(
+                lambda draws: model.prior.sample(_PRIOR, model.code_size, draws),
+                self.examples,
+                seed=_SEED,
+            )
+            prior = drawn.double().cpu().numpy()
         png = latent_map(
-            codes, labels, classes=self.spec.classes, title="Codes of the test set"
+            codes,
+            labels,
+            classes=self.spec.classes,
+            title="Codes of the test set",
+            prior=prior,
         )
         self.directory.write("latent.png", png)
 

@@ -10,6 +10,8 @@ from aerun.evaluation.splits import corrupted_errors
 from aerun.evaluation.units import CodeUnits, code_units
 from aerun.tasks.findings import final_figures
 
+NOISES = ("masking", "gaussian", "salt_pepper", "uniform")
+
 
 def _whole(built):
     """All test examples at once."""

@@ -8,7 +8,7 @@ import torch
 from making import make
 
 from aerun.draws import Draws, DryDraws, draw
-from aerun.evaluation.chains import mixing, walk
+from aerun.evaluation.chains import mixing, roaming, walk
 
 
 def test_a_walk_is_the_chain_with_noise_drawn_step_by_step():
@@ -21,6 +21,44 @@ def test_a_walk_is_the_chain_with_noise_drawn_step_by_step():
     noise = draw(dry.requests, generator, x.dtype)
     with torch.no_grad():
         assert torch.equal(means, model.chain(x, 6, Draws(noise)))
+
+
+class Stubborn:
+    """Chains that stay where they started but for noise of a given size."""
+
+    def __init__(self, std):
+        self.std = std
+
+    def eval(self):
+        """As a module."""
+
+    def start(self, x):
+        """Where they stand."""
+        return x
+
+    def transition(self, state, draws):
+        """Noise around the start."""
+        return state + self.std * draws.ask("normal", *state.shape), state
+
+
+@pytest.mark.parametrize("std", [0.0, 1.0, 3.0])
+def test_chains_that_stay_have_little_variance_within(std):
+    """Within std^2, in all std^2 and the variance of where they start."""
+    _, built = make("dataset.scale=standard")
+    split = built.data.test
+    found = roaming(Stubborn(std), split, seed=0)
+    starts = split.gather(torch.linspace(0, len(split) - 1, 20).long())
+    between = float(starts.var(0, correction=0).mean())
+    assert found.variance == pytest.approx(between + std**2, rel=0.05)
+    assert found.within == pytest.approx(std**2 / (between + std**2), rel=0.05)
+
+
+def test_what_is_no_chain_does_not_roam():
+    """Nothing is said of it, and a chain that never moves has no share."""
+    _, built = make("model=vae")
+    assert roaming(built.objective.model, built.data.test, seed=0) is None
+    one = built.data.test.first(1)
+    assert np.isnan(roaming(Stubborn(0.0), one, seed=0).within)
 
 
 def test_mixing_of_one_chain_by_hand():

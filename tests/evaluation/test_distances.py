@@ -90,6 +90,8 @@ def test_the_discrepancy_of_two_gaussians_is_the_closed_form():
     assert found.standard_error < 0.1 * expected
 
 
+@pytest.mark.slow
+@pytest.mark.shared
 @pytest.mark.parametrize(("shift", "low", "high"), [(0.0, 0.9, 1.8), (0.5, 0.8, 1.25)])
 def test_the_standard_error_is_the_spread_of_repetitions(shift, low, high):
     """Close to it where distributions differ, somewhat above where they are equal."""

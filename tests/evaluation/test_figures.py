@@ -10,6 +10,7 @@ from sklearn.decomposition import PCA
 
 from aerun.data.plane import axes
 from aerun.evaluation import baselines, splits
+from aerun.evaluation.chains import Roaming
 from aerun.evaluation.health import Evidence, health, of_games
 from aerun.evaluation.prior import PriorMatch
 from aerun.evaluation.splits import evaluate
@@ -140,7 +141,7 @@ def _evidence(**changes):
     fine = Evidence(
         train_mse=0.02, test_mse=0.021, mean_mse=0.07, recon_variance=0.05,
         data_variance=0.07, levels=[], posterior=None, num_train=1000, num_test=300,
-        prior=None, averaged=False,
+        prior=None, roaming=None, averaged=False,
     )  # fmt: skip
     return dataclasses.replace(fine, **changes)
 
@@ -180,6 +181,8 @@ def test_a_discriminator_that_has_won_or_lost_is_said_with_what_to_try():
             {"prior": _match(0.1, 1.0)},
             "dimension 1 has mean 0.1 and std 1, the prior 0",
         ),
+        ({"roaming": Roaming(within=0.2, variance=0.07)}, "does not mix: 20% of"),
+        ({"roaming": Roaming(within=0.9, variance=0.006)}, "nearly all alike"),
         ({"recon_variance": 0.0001}, "reconstructions are constant"),
         ({"test_mse": 0.07, "train_mse": 0.07}, "no better than answering"),
         ({"train_mse": 0.001}, "training data are memorised"),

@@ -165,3 +165,28 @@ def test_divergences_that_cannot_be_drawn_are_refused(kl):
     """Anything but a vector of finite numbers raises an error."""
     with pytest.raises(ValueError, match="expected"):
         kl_per_dimension(kl, title="")
+
+
+@pytest.mark.parametrize("far", [0.0, 40.0])
+def test_contours_hold_their_share_of_the_prior(far, figure_of):
+    """Half of a Gaussian lies within 1.18 deviations, 95 % within 2.45."""
+    prior = GENERATOR.normal(size=(20_000, 2))
+    codes = GENERATOR.normal(size=(300, 2)) + far
+    figure = figure_of(
+        latent, "latent_map", codes, None, classes=None, title="", prior=prior
+    )
+    assert legend_of(figure) == ["95% of prior", "50% of prior"]
+    (contours,) = [c for c in figure.axes[0].collections if hasattr(c, "levels")]
+    for path, radius in zip(contours.get_paths(), (2.448, 1.177), strict=True):
+        found = np.linalg.norm(path.vertices, axis=1).mean()
+        assert found == pytest.approx(radius, rel=0.05)
+
+
+def test_a_prior_of_one_point_is_marked(figure_of):
+    """Without a width of its own it gets a small one."""
+    figure = figure_of(
+        latent, "latent_map", GENERATOR.normal(size=(9, 2)), None, classes=None,
+        title="", prior=np.zeros((100, 2)),
+    )  # fmt: skip
+    (contours,) = [c for c in figure.axes[0].collections if hasattr(c, "levels")]
+    assert np.abs(contours.get_paths()[0].vertices).max() < 0.1
