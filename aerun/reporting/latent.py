@@ -238,7 +238,7 @@ def _draw_contours(axes: Axes, prior: np.ndarray) -> None:
     # The prior's own range, however far codes lie, and room for the smoothed rim.
     ends = np.quantile(prior, [0.001, 0.999], axis=0)
     ranges = (ends + [[-0.2], [0.2]] * np.ptp(ends, axis=0)).T.tolist()
-    counts, x, y = np.histogram2d(*prior.T, FINE, ranges)
+    counts, x, y = np.histogram2d(prior[:, 0], prior[:, 1], FINE, ranges)
     density = gaussian_filter(counts, 2.0, mode="constant")
     falling = np.sort(density, axis=None)[::-1]
     held = np.cumsum(falling) / len(prior)
