@@ -15,6 +15,7 @@ from PIL import Image
 import aerun
 from aerun.cli import main
 from aerun.data import Split
+from aerun.draws import with_noise
 from aerun.evaluation import of_samples
 from aerun.evaluation.chains import walk
 from aerun.evaluation.distances import frechet_distance
@@ -22,6 +23,7 @@ from aerun.evaluation.entries import Figure, table
 from aerun.evaluation.judge import class_figures, judge
 from aerun.evaluation.of_classes import entropy_error
 from aerun.tasks import evaluate as tasks_evaluate
+from aerun.trained import trained_objective
 
 FEW = ["trainer.epochs=4", "trainer.threads=1", "trainer.preview_every=0"]
 SMALL = ["task.samples=20", "task.centres=300", "task.steps=50"]
@@ -126,7 +128,7 @@ def _summary(run: Path) -> dict[str, Any]:
         ("plane", POSTERIOR | CODES),
         ("aae", CODES | JUDGED | PARZEN),
         ("gsn", JUDGED | PARZEN | CHAIN),
-        ("attacked", ATTACK),
+        ("attacked", ATTACK | {"attack/opponent"}),
         ("stacked", set()),
     ],
 )
@@ -381,8 +383,28 @@ def test_a_run_with_an_attacker_is_attacked_as_hard(evaluated: Ask):
     harder = evaluated("attacked", "task.eps=0.3")["figures"]
     assert "within 0.3 that" in harder["attack/attacked"]["definition"]
     assert harder["attack/attacked"]["value"] > 1.5 * attacked
+    itself = evaluated("attacked", "task.target=attacked")["figures"]
+    assert "mse against what the model was given" in itself["attack/attacked"][
+        "definition"]  # fmt: skip
+    assert itself["attack/noise"]["value"] != own["attack/noise"]["value"]
     few = evaluated("stacked", "task.eps=0.1", "task.images=7")["figures"]
     assert "mse of 7 test" in few["attack/clean"]["definition"]
+
+
+def test_the_trained_attacker_is_measured_too(evaluated: Ask, runs: Path):
+    """Its errors are by hand those of the last weights, and below the fresh attack's."""
+    figures = evaluated("attacked")["figures"]
+    objective = trained_objective(
+        aerun.load(runs / "attacked").config, runs / "attacked"
+    )
+    x = make("model=adversarial")[1].data.test.gather(slice(None))
+    attacker = objective.regularizers["adversarial_input"].call
+    with torch.no_grad():
+        given = with_noise(lambda draws: attacker.attack(x, 0.1, draws), x, seed=0)
+        recon = objective.model.eval()(given).recon
+    value = figures["attack/opponent"]["value"]
+    assert value == pytest.approx(float((recon - x).square().mean()), rel=1e-4)
+    assert value < figures["attack/attacked"]["value"]
 
 
 def test_steps_of_a_chain_are_no_independent_samples(evaluated: Ask):

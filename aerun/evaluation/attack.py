@@ -131,9 +131,9 @@ def attack_errors(
     )  # fmt: skip
     noisy = _noisy(x, eps, seed, low, high)
     return AttackErrors(
-        clean=_errors(model, x, x, target),
-        noise=_errors(model, x, noisy, target),
-        attacked=_errors(model, x, attacked, target),
+        clean=errors_from(model, x, x, target),
+        noise=errors_from(model, x, noisy, target),
+        attacked=errors_from(model, x, attacked, target),
     )
 
 
@@ -161,8 +161,15 @@ def _gradient(model: Any, clean: Tensor, attacked: Tensor, target: Target) -> Te
 
 
 @torch.no_grad()
-def _errors(model: Any, x: Tensor, given: Tensor, target: Target) -> Tensor:
-    """Errors of a whole set in batches, [N], on the CPU in double precision."""
+def errors_from(model: Any, x: Tensor, given: Tensor, target: Target) -> Tensor:
+    """Mean squared errors of each example, [N], on the CPU in double precision.
+
+    Args:
+        model: x [B, *shape] -> a pass with ``recon`` [B, *shape].
+        x: Clean inputs, [N, *shape].
+        given: What the model is given in their place, [N, *shape].
+        target: Which of the two its reconstruction is compared with.
+    """
     pairs: Iterator[tuple[Tensor, Tensor]]
     pairs = zip(x.split(_BATCH), given.split(_BATCH), strict=True)
     parts = [_mse(model, clean, some, target).cpu().double() for clean, some in pairs]

@@ -1,11 +1,13 @@
 """Figures of reconstructions: of clean test examples and of attacked ones."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from aerun.evaluation.attack import Target, attack_errors
+from aerun.draws import with_noise
+from aerun.evaluation.attack import Target, attack_errors, errors_from
 from aerun.evaluation.entries import Figure, Finding, Subject, average, first
 from aerun.evaluation.splits import batches
 from aerun.progress import progress_bar
@@ -67,3 +69,22 @@ def attack_figures(
     for name, definition in said.items():
         values = getattr(errors, name)
         yield average(values, name=f"attack/{name}", unit=_UNIT, definition=definition)
+    for opponent in subject.objective.regularizers.values():
+        if hasattr(opponent.call, "attack"):
+            yield _of_opponent(subject, opponent.call, x, eps, target, seed)
+
+
+@torch.no_grad()
+def _of_opponent(
+    subject: Subject, opponent: Any, x: Tensor, eps: float, target: Target, seed: int
+) -> Figure:
+    """The errors that the attacker of the training causes, as it is in the end."""
+    given = with_noise(lambda draws: opponent.attack(x, eps, draws), x, seed=seed)
+    wanted = "clean inputs" if target == "clean" else "what the model was given"
+    return average(
+        errors_from(subject.model, x, given, target),
+        name="attack/opponent",
+        unit=_UNIT,
+        definition=f"mse against {wanted}, from what the trained attacker makes of "
+        f"inputs within {eps:g}",
+    )

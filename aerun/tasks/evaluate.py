@@ -40,6 +40,7 @@ def evaluate(
     centres: Annotated[int, Range(2)],
     steps: Count,
     eps: Positive | None,
+    target: Target | None,
     seed: Seed,
 ) -> Path:
     """Write the figures of a run that its training does not give.
@@ -54,6 +55,8 @@ def evaluate(
         steps: Of each chain whose classes are told, where the model is a chain.
         eps: Largest change of an element by the attack, scaled units; None for that of
             an attacker in training, and no attack where there was none.
+        target: What reconstructions of attacked inputs are compared with; None for
+            what they were in training, else the clean inputs.
         seed: Of all noise.
 
     Returns:
@@ -65,7 +68,8 @@ def evaluate(
     """
     subject, spent = _subject(config, directory, device_of(config))
     attack = _attack(config, spent)
-    attack["eps"] = attack["eps"] if eps is None else eps
+    attack |= {"eps": eps} if eps is not None else {}
+    attack |= {"target": target} if target is not None else {}
     with _folder(directory) as folder:
         figures: dict[str, Figure] = {}
         notes: list[str] = []
