@@ -392,7 +392,7 @@ def test_a_run_with_an_attacker_is_attacked_as_hard(evaluated: Ask):
 
 
 def test_the_trained_attacker_is_measured_too(evaluated: Ask, runs: Path):
-    """Its errors are by hand those of the last weights, and below the fresh attack's."""
+    """Its errors are by hand those of its last weights, less than a fresh attack's."""
     figures = evaluated("attacked")["figures"]
     objective = trained_objective(
         aerun.load(runs / "attacked").config, runs / "attacked"

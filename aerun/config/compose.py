@@ -1,5 +1,6 @@
 """Composes a request with Hydra, and finds all mistakes where that fails."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,9 @@ from aerun.config.mistakes import BadRequest, Mistake, did_you_mean, listed
 from aerun.config.places import conf_dir, own_folders, search_path
 
 CONFIG_NAME = "config"
+
+# Hydra's words for a group that nothing chosen so far has a place for.
+_NO_PLACE = re.compile(r"Could not override '([\w/]+)'\. No match")
 
 
 class Composer:
@@ -111,7 +115,7 @@ class Composer:
         try:
             config = self._compose([_line(o) for o in choices], RunMode.MULTIRUN)
         except Exception as error:  # a broken file among the chosen ones
-            yield explained(error)
+            yield from self._without_place(choices, error) or [explained(error)]
             return
         known = list(dotted_keys(config)) + self._groups()
         good: list[Override] = []
@@ -132,6 +136,25 @@ class Composer:
             yield explained(error)
             return
         yield from check(plain(rest))
+
+    def _without_place(
+        self, choices: Sequence[Override], error: Exception
+    ) -> list[Mistake]:
+        """Choices of parts that what was chosen above them does not have."""
+        found = _NO_PLACE.search(str(error))
+        if found is None:
+            return []
+        group = found[1]
+        above, _, part = group.rpartition("/")
+        lost = [o for o in choices if o.key_or_group == group]
+        problem = f"the chosen {above} has no {part} to choose."
+        mistakes = [Mistake(typed=_line(o), problem=problem) for o in lost]
+        rest = [o for o in choices if o not in lost]
+        try:
+            self._compose([_line(o) for o in rest], RunMode.MULTIRUN)
+        except Exception as another:
+            return mistakes + (self._without_place(rest, another) if lost else [])
+        return mistakes
 
     def _choice_problem(self, override: Override) -> str | None:
         """Why the chosen option of a group does not exist."""

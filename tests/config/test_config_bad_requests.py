@@ -167,6 +167,17 @@ def test_all_mistakes_are_listed(refused: Refused) -> None:
         assert message.count(f"\n  {part}") == 1
 
 
+def test_parts_that_a_model_does_not_have_are_named(refused: Refused) -> None:
+    """All of them, as what they are: a chain has no bottleneck to choose."""
+    message = refused("model=gsn", "model/bottleneck=gaussian", "model/prior=normal")
+    for choice, part in {
+        "bottleneck=gaussian": "bottleneck",
+        "prior=normal": "prior",
+    }.items():
+        said = f"model/{choice}: the chosen model has no {part} to choose."
+        assert message.count(said) == 1, message
+
+
 def test_no_near_miss_no_question(refused: Refused) -> None:
     """Something like nothing that exists gets no "did you mean"."""
     assert "Did you mean" not in refused("model=nonsense")
