@@ -65,6 +65,29 @@ def test_the_divergence_from_a_gaussian_is_pytorchs():
     torch.testing.assert_close(found, theirs)
 
 
+def test_dimensions_may_have_moments_of_their_own():
+    """Density, divergence and samples are PyTorch's, dimension by dimension."""
+    mean, std = [1.0, -2.0, 0.0, 0.5], [0.5, 1.0, 3.0, 2.0]
+    prior, posterior = Normal(mean=mean, std=std), _posterior()
+    theirs = Reference(*torch.tensor([mean, std]).double())
+    own = Reference(posterior.mean, (posterior.log_variance / 2).exp())
+    found = prior.divergence_per_dimension(posterior)
+    torch.testing.assert_close(found, kl_divergence(own, theirs))
+    z = posterior.mean
+    torch.testing.assert_close(prior.log_density(z), theirs.log_prob(z).sum(1))
+    samples = _samples(prior, size=4)
+    torch.testing.assert_close(samples.mean(0), theirs.mean, atol=0.1, rtol=0)
+    torch.testing.assert_close(samples.std(0), theirs.stddev, rtol=0.03, atol=0)
+
+
+def test_a_list_of_another_length_is_refused():
+    """Before anything is trained, with both numbers."""
+    asked = "model.prior.std=[1,2,3]"
+    with pytest.raises(BadUse, match=r"model.prior.std: a list of 3 for a code of 16"):
+        make("model=vae", asked)
+    make("model=vae", asked, "model.code=3", "model.prior.mean=[0,1,5]")
+
+
 def test_one_sample_estimates_the_divergence_without_bias():
     """Its average over many samples is the closed form, within three errors."""
     posterior = _posterior(2)

@@ -47,6 +47,9 @@ class Autoencoder(nn.Module):
             prior: (num_samples, size, draws) -> [num_samples, size] as ``sample``;
                 one without it cannot be sampled from.
             output_activation: From raw output to reconstruction.
+
+        Raises:
+            BadUse: The prior is not one of codes of this size.
         """
         super().__init__()
         self.encoder: Any = encoder
@@ -54,6 +57,8 @@ class Autoencoder(nn.Module):
         self.decoder: Any = decoder
         usual = getattr(bottleneck, "usual_prior", prior)
         self.prior: Any = prior if hasattr(prior, "sample") else usual
+        if hasattr(self.prior, "check_size"):
+            self.prior.check_size(self.code_size)
         self.output_activation = activation_module(output_activation)
         self.knobs = {k: f"model.bottleneck.{k}" for k in knob_types(bottleneck)}
         """Numbers of the bottleneck that may be schedules, with their full names."""

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from aerun.draws import Draws
+from aerun.errors import BadUse
 from aerun.features import PRIOR, declares
 from aerun.models.outputs import Posterior
 from aerun.options import Count, Positive
@@ -44,19 +45,49 @@ class _Prior(nn.Module):
 class Normal(_Prior):
     """A Gaussian with a diagonal covariance; mean 0 and std 1 are the usual choice."""
 
-    def __init__(self, *, mean: float, std: Positive) -> None:
-        """Hold the moments, the same in every dimension."""
+    def __init__(
+        self, *, mean: float | list[float], std: Positive | list[Positive]
+    ) -> None:
+        """Hold the moments.
+
+        Args:
+            mean: One for every dimension, or a list of each dimension's.
+            std: Likewise.
+        """
         super().__init__()
         self.mean, self.std = mean, std
 
+    def check_size(self, size: int) -> None:
+        """See whether codes of a size can have this prior.
+
+        Raises:
+            BadUse: A list has another length.
+        """
+        for name, given in (("mean", self.mean), ("std", self.std)):
+            if isinstance(given, list) and len(given) != size:
+                raise BadUse(
+                    f"model.prior.{name}: a list of {len(given)} for a code of {size}; "
+                    "give one number, or one for each dimension."
+                )
+
+    def _moments(self, z: Tensor) -> tuple[Tensor | float, Tensor | float]:
+        """Mean and std, [] or [D], where z [B, D] is."""
+        mean, std = (
+            z.new_tensor(given) if isinstance(given, list) else given
+            for given in (self.mean, self.std)
+        )
+        return mean, std
+
     def sample(self, num_samples: int, size: int, draws: Draws) -> Tensor:
         """Codes [num_samples, size]."""
-        return self.mean + self.std * draws.ask("normal", num_samples, size)
+        noise = draws.ask("normal", num_samples, size)
+        mean, std = self._moments(noise)
+        return mean + std * noise
 
     def log_density(self, z: Tensor) -> Tensor:
         """Of codes [B, D], [B], nats."""
-        log_variance = torch.full_like(z, 2 * math.log(self.std))
-        return log_normal(z, torch.full_like(z, self.mean), log_variance).sum(1)
+        mean, std = (torch.as_tensor(m).to(z).expand_as(z) for m in self._moments(z))
+        return log_normal(z, mean, 2 * std.log()).sum(1)
 
     def divergence_per_dimension(self, posterior: Posterior) -> Tensor:
         """KL(q(z|x) || p(z)) of each dimension, [B, D], nats, in closed form.
@@ -67,8 +98,9 @@ class Normal(_Prior):
         """
         mean, log_variance = posterior.mean, posterior.log_variance
         if (self.mean, self.std) != (0, 1):
-            mean = (mean - self.mean) / self.std
-            log_variance = log_variance - 2 * math.log(self.std)
+            own_mean, own_std = self._moments(mean)
+            mean = (mean - own_mean) / own_std
+            log_variance = log_variance - 2 * torch.as_tensor(own_std).to(mean).log()
         return (mean.square() + log_variance.exp() - 1 - log_variance) / 2
 
 
