@@ -1,4 +1,4 @@
-"""The generative family, trained briefly: each shows what is taught of it."""
+"""Variational autoencoders, trained briefly: what is taught of them is seen."""
 
 import os
 from pathlib import Path

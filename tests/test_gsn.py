@@ -253,6 +253,17 @@ def test_without_walkback_each_step_starts_at_the_example():
         torch.testing.assert_close(raw, ours.decoder.levels[0](hidden))
 
 
+def test_without_walkback_the_hidden_layers_go_on():
+    """The first step has nothing above the lowest layer, the later ones have."""
+    net, x = _net(steps=3, walkback=False), _x()
+    noise = _noise(lambda draws: net(x, draws), x)
+    out, draws, state = net(x, Draws(noise)), Draws(noise), net.start(x)
+    for raw in (*(raw for raw, _ in out.walk), out.raw):
+        found, after = net._step(state, draws, None)
+        torch.testing.assert_close(raw, found)
+        state = ChainState(visible=x, hidden=after.hidden)
+
+
 def test_a_pass_in_another_type_has_a_walk_of_that_type():
     """Mixed precision gives losses of full precision at every step."""
     net, x = _net(), _x()

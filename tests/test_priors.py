@@ -80,6 +80,16 @@ def test_dimensions_may_have_moments_of_their_own():
     torch.testing.assert_close(samples.std(0), theirs.stddev, rtol=0.03, atol=0)
 
 
+def test_one_number_is_the_same_in_every_dimension():
+    """To the last digits of double precision."""
+    one, each = Normal(mean=0.1, std=0.3), Normal(mean=[0.1] * 4, std=[0.3] * 4)
+    posterior = _posterior()
+    for found in ("log_density", "divergence_per_dimension"):
+        given = posterior.mean if found == "log_density" else posterior
+        ours, theirs = (getattr(prior, found)(given) for prior in (one, each))
+        torch.testing.assert_close(ours, theirs, rtol=1e-13, atol=0)
+
+
 def test_a_list_of_another_length_is_refused():
     """Before anything is trained, with both numbers."""
     asked = "model.prior.std=[1,2,3]"

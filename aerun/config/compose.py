@@ -112,11 +112,20 @@ class Composer:
                 yield Mistake(typed=text, problem=problem)
             else:
                 choices.append(override)
-        try:
-            config = self._compose([_line(o) for o in choices], RunMode.MULTIRUN)
-        except Exception as error:  # a broken file among the chosen ones
-            yield from self._without_place(choices, error) or [explained(error)]
-            return
+        while True:
+            try:
+                config = self._compose([_line(o) for o in choices], RunMode.MULTIRUN)
+                break
+            except Exception as error:
+                lost = _without_place(choices, error)
+                if not lost:  # a broken file among the chosen ones
+                    yield explained(error)
+                    return
+            for override in lost:
+                above, _, part = override.key_or_group.rpartition("/")
+                problem = f"the chosen {above} has no {part} to choose."
+                yield Mistake(typed=_line(override), problem=problem)
+            choices = [choice for choice in choices if choice not in lost]
         known = list(dotted_keys(config)) + self._groups()
         good: list[Override] = []
         for override in values:
@@ -136,25 +145,6 @@ class Composer:
             yield explained(error)
             return
         yield from check(plain(rest))
-
-    def _without_place(
-        self, choices: Sequence[Override], error: Exception
-    ) -> list[Mistake]:
-        """Choices of parts that what was chosen above them does not have."""
-        found = _NO_PLACE.search(str(error))
-        if found is None:
-            return []
-        group = found[1]
-        above, _, part = group.rpartition("/")
-        lost = [o for o in choices if o.key_or_group == group]
-        problem = f"the chosen {above} has no {part} to choose."
-        mistakes = [Mistake(typed=_line(o), problem=problem) for o in lost]
-        rest = [o for o in choices if o not in lost]
-        try:
-            self._compose([_line(o) for o in rest], RunMode.MULTIRUN)
-        except Exception as another:
-            return mistakes + (self._without_place(rest, another) if lost else [])
-        return mistakes
 
     def _choice_problem(self, override: Override) -> str | None:
         """Why the chosen option of a group does not exist."""
@@ -234,6 +224,14 @@ class Composer:
     def _groups(self) -> list[str]:
         groups = self.loader.get_group_options("", ObjectType.GROUP)
         return [group for group in groups if group != "hydra"]
+
+
+def _without_place(choices: Sequence[Override], error: Exception) -> list[Override]:
+    """Choices of parts that what was chosen above them does not have."""
+    found = _NO_PLACE.search(str(error))
+    if found is None or "/" not in found[1]:
+        return []
+    return [choice for choice in choices if choice.key_or_group == found[1]]
 
 
 def plain(config: DictConfig) -> dict[str, Any]:

@@ -43,8 +43,9 @@ class Roaming:
     """How far short chains come from where they start."""
 
     within: float
-    """Share of the variance of their steps that lies within chains: 1 where each chain
-    goes where all others go, 0 where each stays where it is; NaN without variance."""
+    """Share of the variance of their steps that lies within chains: near 1 where each
+    goes where all others go, 0 where each stays where it is; NaN without variance, and
+    of fewer than two chains."""
     variance: float
     """Of all steps together, averaged over elements."""
 
@@ -75,7 +76,8 @@ def roaming(model: Any, split: Split, *, seed: int) -> Roaming | None:
             moments.see(row)
     total = float(everything.variance.mean())
     inside = float(np.mean([float(moments.variance.mean()) for moments in each]))
-    return Roaming(within=inside / total if total else float("nan"), variance=total)
+    known = total > 0 and len(x) > 1
+    return Roaming(within=inside / total if known else float("nan"), variance=total)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,8 +91,8 @@ class Mixing:
     stay: np.ndarray
     """Steps in a row in each class on average, [C]; NaN of classes never visited. Stays
     at the ends of a chain are counted as long as they were seen."""
-    change_rate: float
-    """Share of steps to another class; NaN of chains of one step."""
+    change_rate: np.ndarray
+    """Share of each chain's steps that go to another class, [B]; NaN of one step."""
 
 
 def mixing(labels: np.ndarray, num_classes: int) -> Mixing:
@@ -123,5 +125,7 @@ def mixing(labels: np.ndarray, num_classes: int) -> Mixing:
         num_visited=(steps[:, :, None] == np.arange(num_classes)).any(0).sum(1),
         occupancy=counts / steps.size,
         stay=stay,
-        change_rate=float(changes.mean()) if changes.size else float("nan"),
+        change_rate=changes.mean(0)
+        if len(changes)
+        else np.full(steps.shape[1], np.nan),
     )

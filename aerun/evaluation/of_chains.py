@@ -6,30 +6,30 @@ import numpy as np
 import torch
 
 from aerun.evaluation.chains import mixing, walk
-from aerun.evaluation.entries import Figure, Subject, average, first
+from aerun.evaluation.entries import Finding, Subject, average, first
 from aerun.evaluation.judge import Judge
 from aerun.progress import progress_bar
 
 _CHAINS = 10
 
 
-def chain_classes(
-    subject: Subject, judged: Judge, *, num_steps: int, seed: int
+def walked_classes(
+    subject: Subject, judged: Judge | None, *, num_steps: int, seed: int
 ) -> np.ndarray | None:
     """Class of each step of chains that start at the first ten test examples.
 
     Args:
         subject: A model with ``transition``; None is returned for others.
-        judged: Tells the classes.
+        judged: Tells the classes; None is returned where there is no judge.
         num_steps: Of each chain.
         seed: Of the noise.
 
     Returns:
         Indices of the judge's classes, [T, B].
     """
-    if not hasattr(subject.model, "transition"):
+    if judged is None or not hasattr(subject.model, "transition"):
         return None
-    spec, x = subject.data.spec, first(subject.data, _CHAINS)
+    spec, x = subject.grey.spec, first(subject.data, _CHAINS)
     labels = []
     with progress_bar(num_steps, unit="step", description="Walking") as bar:
         for means in walk(subject.model, x, num_steps, seed=seed):
@@ -39,14 +39,23 @@ def chain_classes(
     return np.stack(labels)
 
 
-def chain_figures(labels: np.ndarray, num_classes: int) -> Iterator[Figure]:
+def chain_figures(
+    subject: Subject, judged: Judge | None, labels: np.ndarray | None
+) -> Iterator[Finding]:
     """How chains move between classes.
 
     Args:
-        labels: Class of each step, [T, B].
-        num_classes: That the judge knows.
+        subject: A model with ``transition``; of others nothing is said.
+        judged: Of data with classes; without, a note.
+        labels: Class of each step, [T, B], as ``walked_classes`` found them.
     """
-    found, (steps, chains) = mixing(labels, num_classes), labels.shape
+    if not hasattr(subject.model, "transition"):
+        return
+    if judged is None or labels is None:
+        yield "No classes of the chain's steps: the data have no labels."
+        return
+    num_classes, (steps, chains) = len(judged.labels), labels.shape
+    found = mixing(labels, num_classes)
     whose = f"chains of {steps:,} steps from {chains} test examples"
     yield average(
         torch.from_numpy(found.num_visited),
@@ -55,9 +64,8 @@ def chain_figures(labels: np.ndarray, num_classes: int) -> Iterator[Figure]:
         definition=f"classes that a chain visits, mean over {whose}",
     )
     if steps > 1:
-        rates = (labels[1:] != labels[:-1]).mean(0)
         yield average(
-            torch.from_numpy(rates),
+            torch.from_numpy(found.change_rate),
             name="chain/change_rate",
             unit="share",
             definition=f"steps to another class, mean over {whose}",

@@ -55,9 +55,16 @@ def code_figures(subject: Subject, *, seed: int) -> Iterator[Finding]:
 
 
 def _moments(codes: Tensor, samples: Tensor, whose: str) -> Iterator[Figure]:
-    """Mean and standard deviation of each dimension, and the extremes of both."""
+    """Mean and standard deviation of each dimension, and where they are furthest off.
+
+    Args:
+        codes: [N, D].
+        samples: Of the prior, [M, D].
+        whose: The codes in words.
+    """
     means, stds = codes.mean(0), codes.std(0)
-    place = int(means.abs().argmax())
+    wanted, spread = samples.mean(0), samples.std(0)
+    place = int(((means - wanted) / spread).abs().argmax())
     error = float(stds[place]) / len(codes) ** 0.5
     unit = "code units"
 
@@ -67,22 +74,26 @@ def _moments(codes: Tensor, samples: Tensor, whose: str) -> Iterator[Figure]:
     yield figure(
         "codes/largest_mean",
         float(means[place]),
-        f"mean of {whose} in the dimension where it is farthest from 0: {place}",
+        f"mean of {whose} in dimension {place}, where it is farthest from the prior's, "
+        f"{wanted[place]:.3g}",
         standard_error=error,
     )
-    small, large = int(stds.argmin()), int(stds.argmax())
+    small, large = int((stds / spread).argmin()), int((stds / spread).argmax())
     yield figure(
         "codes/smallest_std",
         float(stds[small]),
-        f"standard deviation of {whose} where it is smallest: dimension {small}",
+        f"standard deviation of {whose} in dimension {small}, the smallest beside the "
+        f"prior's, {spread[small]:.3g}",
     )
     yield figure(
         "codes/largest_std",
         float(stds[large]),
-        f"standard deviation of {whose} where it is largest: dimension {large}",
+        f"standard deviation of {whose} in dimension {large}, the largest beside the "
+        f"prior's, {spread[large]:.3g}",
     )
-    text = "standard deviation of prior samples, mean over dimensions"
-    yield figure("prior/std", float(samples.std(0).mean()), text)
+    text = "of prior samples in each dimension"
+    yield figure("prior/mean", wanted.tolist(), f"mean {text}")
+    yield figure("prior/std", spread.tolist(), f"standard deviation {text}")
     yield figure("codes/mean", means.tolist(), f"mean of {whose} in each dimension")
     text = f"standard deviation of {whose} in each dimension"
     yield figure("codes/std", stds.tolist(), text)

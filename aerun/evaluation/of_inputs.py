@@ -69,22 +69,22 @@ def attack_figures(
     for name, definition in said.items():
         values = getattr(errors, name)
         yield average(values, name=f"attack/{name}", unit=_UNIT, definition=definition)
-    for opponent in subject.objective.regularizers.values():
+    for name, opponent in subject.objective.regularizers.items():
         if hasattr(opponent.call, "attack"):
-            yield _of_opponent(subject, opponent.call, x, eps, target, seed)
+            own = _of_opponent(subject.model, opponent.call, x, eps, target, seed)
+            yield average(
+                own,
+                name=f"attack/{name}",
+                unit=_UNIT,
+                definition=f"mse against {wanted}, from what the trained attacker "
+                f"makes of inputs within {eps:g}",
+            )
 
 
 @torch.no_grad()
 def _of_opponent(
-    subject: Subject, opponent: Any, x: Tensor, eps: float, target: Target, seed: int
-) -> Figure:
-    """The errors that the attacker of the training causes, as it is in the end."""
+    model: Any, opponent: Any, x: Tensor, eps: float, target: Target, seed: int
+) -> Tensor:
+    """Errors that the attacker of the training causes, as it is in the end, [N]."""
     given = with_noise(lambda draws: opponent.attack(x, eps, draws), x, seed=seed)
-    wanted = "clean inputs" if target == "clean" else "what the model was given"
-    return average(
-        errors_from(subject.model, x, given, target),
-        name="attack/opponent",
-        unit=_UNIT,
-        definition=f"mse against {wanted}, from what the trained attacker makes of "
-        f"inputs within {eps:g}",
-    )
+    return errors_from(model, x, given, target)

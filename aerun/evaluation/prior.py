@@ -55,12 +55,12 @@ def prior_match(model: Any, split: Split) -> PriorMatch | None:
         seen += len(x)
         if out.posterior is not None:
             # What is drawn around a code widens the whole.
-            each = out.posterior.log_variance.exp().double().cpu()
+            each = out.posterior.log_variance.exp().cpu().double()
             variances.append(each.sum(0))
     samples = with_noise(
         lambda draws: prior.sample(_SAMPLES, model.code_size, draws), out.code, seed=0
     )
-    samples = samples.double().cpu()
+    samples = samples.cpu().double()
     variance = moments.variance.numpy()
     if variances:
         variance = variance + torch.stack(variances).sum(0).numpy() / seen

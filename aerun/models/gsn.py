@@ -42,11 +42,12 @@ class GSN(nn.Module):
     """Layers that pull on each other through shared weights, with noise in between.
 
     A step corrupts the visible layer by salt and pepper, then updates the odd hidden
-    layers, then the even ones and the visible layer's mean p. Between steps the visible
-    layer is sampled, one coin with probability p per element, and no gradient passes
-    through that sample. Training takes several steps from each example, and all of
-    them are to give back the clean example ("walkback"); taken on and on, the steps are
-    a Markov chain that samples the data's distribution.
+    layers, then the even ones and the visible layer's mean p. In the chain the next
+    step starts from a sample of the visible layer, one coin with probability p per
+    element; taken on and on, such steps sample the data's distribution. Training takes
+    several steps from each example, all of which are to give back the clean example:
+    along the chain ("walkback"), where no gradient passes through the sample, or from
+    the example itself each time.
 
     The noise belongs to the model, since its chain needs it: it goes with
     ``corruption=none``, and draws nothing where it is given no ``draws``.

@@ -70,24 +70,25 @@ class Normal(_Prior):
                     "give one number, or one for each dimension."
                 )
 
-    def _moments(self, z: Tensor) -> tuple[Tensor | float, Tensor | float]:
-        """Mean and std, [] or [D], where z [B, D] is."""
+    def _moments(self, z: Tensor) -> tuple[Any, Any, Any]:
+        """Mean, std and its logarithm: numbers, or [D] where z [B, D] is."""
         mean, std = (
             z.new_tensor(given) if isinstance(given, list) else given
             for given in (self.mean, self.std)
         )
-        return mean, std
+        return mean, std, std.log() if isinstance(std, Tensor) else math.log(std)
 
     def sample(self, num_samples: int, size: int, draws: Draws) -> Tensor:
         """Codes [num_samples, size]."""
         noise = draws.ask("normal", num_samples, size)
-        mean, std = self._moments(noise)
+        mean, std, _ = self._moments(noise)
         return mean + std * noise
 
     def log_density(self, z: Tensor) -> Tensor:
         """Of codes [B, D], [B], nats."""
-        mean, std = (torch.as_tensor(m).to(z).expand_as(z) for m in self._moments(z))
-        return log_normal(z, mean, 2 * std.log()).sum(1)
+        mean, _, log_std = self._moments(z)
+        nothing = torch.zeros_like(z)
+        return log_normal(z, nothing + mean, nothing + 2 * log_std).sum(1)
 
     def divergence_per_dimension(self, posterior: Posterior) -> Tensor:
         """KL(q(z|x) || p(z)) of each dimension, [B, D], nats, in closed form.
@@ -98,9 +99,9 @@ class Normal(_Prior):
         """
         mean, log_variance = posterior.mean, posterior.log_variance
         if (self.mean, self.std) != (0, 1):
-            own_mean, own_std = self._moments(mean)
+            own_mean, own_std, log_std = self._moments(mean)
             mean = (mean - own_mean) / own_std
-            log_variance = log_variance - 2 * torch.as_tensor(own_std).to(mean).log()
+            log_variance = log_variance - 2 * log_std
         return (mean.square() + log_variance.exp() - 1 - log_variance) / 2
 
 

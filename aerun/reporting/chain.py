@@ -14,18 +14,20 @@ from aerun.reporting.canvas import (
     LABEL_SIZE,
     add_legend,
     new_figure,
-    plain,
     style_axes,
     to_png,
 )
 
+MAXIMUM_CLASSES = 20
 
-def chain_classes(labels: np.ndarray, *, classes: Sequence[str], title: str) -> bytes:
+
+def chain_map(labels: np.ndarray, *, classes: Sequence[str], title: str) -> bytes:
     """Show the class of each step, and how many classes were visited so far.
 
     Args:
         labels: Index of the class of each step, [T, B].
-        classes: Name of each class by index; only ten colours are told apart.
+        classes: Name of each class by index; ten colours are told apart, and up to
+            twenty are named.
         title: Text above the panels.
 
     Returns:
@@ -80,5 +82,6 @@ def chain_classes(labels: np.ndarray, *, classes: Sequence[str], title: str) -> 
         Line2D([], [], color=colours[i], marker="s", linewidth=0, markersize=5)
         for i in shown
     ]
-    add_legend(figure, handles, [plain(classes[i]) for i in shown], side="right")
+    if len(shown) <= MAXIMUM_CLASSES:
+        add_legend(figure, handles, [classes[i] for i in shown], side="right")
     return to_png(figure)

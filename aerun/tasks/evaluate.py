@@ -1,5 +1,6 @@
 """task=evaluate: what a trained run is worth, as a generator and under attack."""
 
+import itertools
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from aerun.build import build_knobs
 from aerun.evaluation.attack import Target
 from aerun.evaluation.entries import Figure, Finding, Subject, table
 from aerun.evaluation.judge import Judge, judge
-from aerun.evaluation.of_chains import chain_classes, chain_figures
+from aerun.evaluation.of_chains import chain_figures, walked_classes
 from aerun.evaluation.of_codes import code_figures
 from aerun.evaluation.of_inputs import attack_figures, mse
 from aerun.evaluation.of_posterior import posterior_figures
@@ -75,19 +76,18 @@ def evaluate(
         notes: list[str] = []
         generative = getattr(subject.model, "generative", False)
         judged = judge(subject.grey) if generative else None
-        for finding in _findings(
-            subject, judged, samples, images, centres, attack, seed
-        ):
+        walked = walked_classes(subject, judged, num_steps=steps, seed=seed)
+        found = itertools.chain(
+            _findings(subject, judged, samples, images, centres, attack, seed),
+            chain_figures(subject, judged, walked),
+        )
+        for finding in found:
             if isinstance(finding, Figure):
                 figures[finding.name] = finding
             else:
                 notes.append(finding)
-        if judged is not None:
-            walked = chain_classes(subject, judged, num_steps=steps, seed=seed)
-            if walked is not None:
-                of_chain = chain_figures(walked, len(judged.labels))
-                figures |= {figure.name: figure for figure in of_chain}
-                _show_chain(RunDirectory(folder), walked, _names(subject, judged))
+        if judged is not None and walked is not None:
+            _show_chain(RunDirectory(folder), walked, _names(subject, judged))
         _report(RunDirectory(folder), figures, notes, seed)
     return folder
 
@@ -165,10 +165,10 @@ def _folder(directory: Path) -> Iterator[Path]:
 
 
 def _show_chain(folder: RunDirectory, labels: np.ndarray, names: list[str]) -> None:
-    from aerun.reporting.chain import chain_classes as draw
+    from aerun.reporting.chain import chain_map
 
     title = f"Class of each step of {labels.shape[1]} chains, as the judge tells it"
-    picture = draw(labels, classes=names, title=title)
+    picture = chain_map(labels, classes=names, title=title)
     log.info("Look at %s", folder.write("chain.png", picture))
 
 

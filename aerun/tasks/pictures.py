@@ -19,6 +19,8 @@ _SHOWN_IN_SPACE = 200  # points of two or three dimensions share one picture
 _SAMPLES = 64
 _POINTS = 5000  # codes in a latent map at most
 _PRIOR = 20_000  # samples whose contours it shows
+_PRIOR_VALUES = 2**24  # numbers in these, about at most
+_NOT_SHOWN = 3  # dimensions of a map in which contours are not drawn
 _SEED = 0  # of pictures' own noise: the same pictures whatever the run's seed
 
 
@@ -80,22 +82,26 @@ class Pictures:
         model: Any = self.built.objective.model
         codes = collect(model.encode, split)
         labels = None if split.labels is None else split.labels.numpy()
-        prior = None
-        if hasattr(getattr(model, "prior", None), "sample"):
-            drawn = with_noise(
-                lambda draws: model.prior.sample(_PRIOR, model.code_size, draws),
-                self.examples,
-                seed=_SEED,
-            )
-            prior = drawn.double().cpu().numpy()
         png = latent_map(
             codes,
             labels,
             classes=self.spec.classes,
             title="Codes of the test set",
-            prior=prior,
+            prior=self._prior(codes.shape[1]),
         )
         self.directory.write("latent.png", png)
+
+    def _prior(self, size: int) -> np.ndarray | None:
+        """Samples of what codes are to be distributed like, [M, D]."""
+        prior: Any = getattr(self.built.objective.model, "prior", None)
+        if not hasattr(prior, "sample") or size == _NOT_SHOWN:
+            return None
+        number = min(_PRIOR, max(1000, _PRIOR_VALUES // size))
+        drawn = with_noise(
+            lambda draws: prior.sample(number, size, draws), self.examples, seed=_SEED
+        )
+        samples: np.ndarray = drawn.cpu().double().numpy()
+        return samples
 
     def filters(self) -> None:
         """First level's weights as images, where the data are images."""

@@ -169,7 +169,9 @@ def test_all_mistakes_are_listed(refused: Refused) -> None:
 
 def test_parts_that_a_model_does_not_have_are_named(refused: Refused) -> None:
     """All of them, as what they are: a chain has no bottleneck to choose."""
-    message = refused("model=gsn", "model/bottleneck=gaussian", "model/prior=normal")
+    asked = ["model=gsn", "model/bottleneck=gaussian", "model/prior=normal"]
+    message = refused(*asked, "trainer.epoch=3")
+    assert "trainer.epoch=3: no such key" in message
     for choice, part in {
         "bottleneck=gaussian": "bottleneck",
         "prior=normal": "prior",

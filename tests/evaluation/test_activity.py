@@ -152,9 +152,7 @@ def test_errors_from_masked_inputs_are_those_by_hand(batch, monkeypatch):
     assert found.of_identity > 0.01
 
 
-@pytest.mark.parametrize(
-    "corruption", ["masking", "gaussian", "salt_pepper", "uniform"]
-)
+@pytest.mark.parametrize("corruption", NOISES)
 def test_corrupted_errors_are_the_same_at_each_call(corruption):
     """They depend on the seed alone; not on the model's mode, and nor does it draw."""
     _, built = make("model=vae", f"corruption={corruption}")

@@ -200,6 +200,8 @@ def test_a_discriminator_that_has_won_or_lost_is_said_with_what_to_try():
 def test_what_is_wrong_is_said_in_plain_words(changes, sentence):
     """One sentence per trouble, and none for a healthy run."""
     assert health(_evidence()) == []
+    mixing = Roaming(within=0.9, variance=0.07)
+    assert health(_evidence(roaming=mixing)) == []
     (said,) = health(_evidence(**changes))
     assert sentence in said
 

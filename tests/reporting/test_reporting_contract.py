@@ -9,7 +9,7 @@ from sklearn.datasets import load_digits
 
 from aerun.reporting.activity import activity
 from aerun.reporting.bars import kl_per_dimension
-from aerun.reporting.chain import chain_classes
+from aerun.reporting.chain import chain_map
 from aerun.reporting.curves import loss_curves
 from aerun.reporting.filters import filter_grid
 from aerun.reporting.images import image_grid, sample_grid, vector_grid
@@ -84,9 +84,12 @@ FIGURES = {
     "codes in 2-D, prior": partial(mapped, CODES[:, :2], None, prior=NOISE[:, :2]),
     "codes in 3-D, prior": partial(mapped, CODES[:, :3], LABELS, prior=NOISE[:, :3]),
     "codes in 16-D, prior": partial(mapped, CODES, LABELS, prior=NOISE),
-    "a chain": partial(chain_classes, LABELS.reshape(-1, 1), classes=NAMES),
-    "ten chains": partial(chain_classes, np.resize(LABELS, (1000, 10)), classes=NAMES),
-    "chains of a step": partial(chain_classes, LABELS[None, :10], classes=NAMES),
+    "a chain": partial(chain_map, LABELS.reshape(-1, 1), classes=NAMES),
+    "ten chains": partial(chain_map, np.resize(LABELS, (1000, 10)), classes=NAMES),
+    "chains of a step": partial(chain_map, LABELS[None, :10], classes=NAMES),
+    "a chain of 40 classes": partial(
+        chain_map, np.arange(400).reshape(40, 10) % 40, classes=["a $b"] * 40
+    ),
     "256 filters": partial(filter_grid, np.resize(CODES, (256, 1, 8, 8))),
     "colour filters": partial(filter_grid, np.resize(CODES, (7, 3, 5, 5))),
     "bars": partial(kl_per_dimension, np.abs(CODES[0])),
