@@ -3,7 +3,6 @@
 import itertools
 import logging
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,8 +21,8 @@ from aerun.evaluation.of_samples import sample_figures
 from aerun.evaluation.splits import knob_tensors
 from aerun.features import UNIT_DATA
 from aerun.options import Count, Positive, Range, Seed
-from aerun.rundir import RunDirectory, claim
-from aerun.tasks.on_run import device_of, grey_data, run_data
+from aerun.rundir import RunDirectory
+from aerun.tasks.on_run import device_of, grey_data, run_data, task_folder
 from aerun.trained import spec_of, trained_objective
 from aerun.wiring import locate
 
@@ -71,7 +70,7 @@ def evaluate(
     attack = _attack(config, spent)
     attack |= {"eps": eps} if eps is not None else {}
     attack |= {"target": target} if target is not None else {}
-    with _folder(directory) as folder:
+    with task_folder(directory, _FOLDER) as folder:
         figures: dict[str, Figure] = {}
         notes: list[str] = []
         generative = getattr(subject.model, "generative", False)
@@ -150,18 +149,6 @@ def _attack(config: Mapping[str, Any], values: Mapping[str, float]) -> dict[str,
             target: Target = node.get("target", "clean")
             found = {"eps": values[f"regularizer.{name}.eps"], "target": target}
     return found
-
-
-@contextmanager
-def _folder(directory: Path) -> Iterator[Path]:
-    """A folder of its own inside the run's, which is not left empty."""
-    folder = claim(directory / _FOLDER, exact=False)
-    try:
-        yield folder
-    except BaseException:
-        if not any(folder.iterdir()):
-            folder.rmdir()
-        raise
 
 
 def _show_chain(folder: RunDirectory, labels: np.ndarray, names: list[str]) -> None:

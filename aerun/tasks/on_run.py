@@ -1,8 +1,10 @@
 """What tasks on a run have in common: their device, and the run's examples."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -10,6 +12,7 @@ import torch
 from aerun.build import load_source
 from aerun.data import Data, DatasetOptions, Spec, Split, prepare
 from aerun.resolving import best_device
+from aerun.rundir import claim
 
 log = logging.getLogger("aerun")
 
@@ -18,6 +21,36 @@ def device_of(config: Mapping[str, Any]) -> torch.device:
     """Where a task computes: where it is asked to, or on the best device there is."""
     asked = config["device"]
     return torch.device(best_device() if asked == "auto" else asked)
+
+
+@contextmanager
+def task_folder(directory: Path, name: str) -> Iterator[Path]:
+    """A folder of its own inside the run's, which is not left empty."""
+    folder = claim(directory / name, exact=False)
+    try:
+        yield folder
+    except BaseException:
+        if not any(folder.iterdir()):
+            folder.rmdir()
+        raise
+
+
+def compare_units(given: str, spec: Spec) -> None:
+    """Say so where values are stored otherwise than those trained on.
+
+    Args:
+        given: NumPy's name of their type.
+        spec: Of the run's data.
+    """
+    if given != spec.dtype:
+        log.warning(
+            "The examples are stored as %s, those of the run as %s between %.5g and "
+            "%.5g: make sure that both have the same units.",
+            given,
+            spec.dtype,
+            spec.stored_low,
+            spec.stored_high,
+        )
 
 
 def run_data(config: Mapping[str, Any], spec: Spec, like: torch.Tensor) -> Data:

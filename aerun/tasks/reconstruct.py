@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from aerun.build import load_source
-from aerun.data import Source, Spec
+from aerun.data import Source
 from aerun.data.mapped import block_slices
 from aerun.progress import progress_bar
-from aerun.rundir import RunDirectory, claim
+from aerun.rundir import RunDirectory
 from aerun.tasks.drawing import draw_rows
-from aerun.tasks.on_run import device_of
+from aerun.tasks.on_run import compare_units, device_of, task_folder
 from aerun.trained import Trained, trained
 
 log = logging.getLogger("aerun")
@@ -40,28 +40,17 @@ def reconstruct(config: Mapping[str, Any], directory: Path) -> Path:
     """
     model = trained(dict(config), directory).to(device_of(config))
     source = load_source(config, model.spec)
-    folder = claim(directory / _FOLDER, exact=False)
     made = _Reconstructions(model, source)
     for note in source.notes:
         log.info("%s", note)
-    _compare_units(source.train[0].dtype.name, model.spec)
-    with progress_bar(made.number, unit="example", description="Reconstructing") as bar:
+    compare_units(source.train[0].dtype.name, model.spec)
+    with (
+        task_folder(directory, _FOLDER) as folder,
+        progress_bar(made.number, unit="example", description="Reconstructing") as bar,
+    ):
         (source.write or _as_array)(folder, made.blocks(bar))
-    made.report(RunDirectory(folder))
+        made.report(RunDirectory(folder))
     return folder
-
-
-def _compare_units(given: str, spec: Spec) -> None:
-    """Say so where values are stored otherwise than those trained on."""
-    if given != spec.dtype:
-        log.warning(
-            "The examples are stored as %s, those of the run as %s between %.5g and "
-            "%.5g: make sure that both have the same units.",
-            given,
-            spec.dtype,
-            spec.stored_low,
-            spec.stored_high,
-        )
 
 
 class _Reconstructions:
