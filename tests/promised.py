@@ -35,6 +35,16 @@ def samples(folder: Path, run: Path, printed: str) -> None:
     assert f"Look at {made.resolve() / 'samples.png'}" in printed
 
 
+def codes(folder: Path, run: Path, printed: str) -> None:
+    """All 1797 digits in their order, as arrays and as a table."""
+    made = run / "encode"
+    with np.load(made / "codes.npz") as arrays:
+        assert arrays["codes"].shape == (1797, 3)
+        assert arrays["reconstructions"].shape == (1797, 1, 8, 8)
+        assert arrays["errors"].shape == arrays["labels"].shape == (1797,)
+    assert len((made / "codes.csv").read_text().splitlines()) == 1798
+
+
 def worth(folder: Path, run: Path, printed: str) -> None:
     """All figures that the page names."""
     made = json.loads((run / "evaluate/evaluation.json").read_text())

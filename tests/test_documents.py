@@ -17,6 +17,7 @@ from aerun.config.compose import Composer, plain
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+ON_A_RUN = ("resume", "reconstruct", "encode", "sample", "evaluate")
 
 
 def _blocks(language: str) -> list[str]:
@@ -61,7 +62,7 @@ def test_every_command_of_the_readme_composes(newcomer, command, capsys):
     if arguments and arguments[0] == "--help":
         assert main(arguments) == 0
         return
-    on_a_run = {"task=resume", "task=reconstruct", "task=sample", "task=evaluate"}
+    on_a_run = {f"task={name}" for name in ON_A_RUN}
     if arguments[:1] == ["--cfg"] or on_a_run & set(arguments):
         return  # shown by tests of their own
     flags, overrides = split_flags(arguments)

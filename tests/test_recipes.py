@@ -140,10 +140,10 @@ def _smaller(arguments: list[str]) -> list[str]:
     """The same request with little to do."""
     if arguments[0].startswith("--") and arguments[0] != "--config-dir":
         return arguments
-    if {"task=reconstruct", "task=sample"} & set(arguments):
+    if {"task=reconstruct", "task=encode", "task=sample"} & set(arguments):
         return arguments
     if "task=evaluate" in arguments:
-        return [*arguments, "task.centres=100"]
+        return [*arguments, "task.centres=100", "task.steps=20"]
     if "task=resume" in arguments:
         return [re.sub(r"epochs=\d+", "epochs=2", word) for word in arguments]
     given = " ".join(arguments)
@@ -270,6 +270,7 @@ PROMISES = {
     "Sparse, denoising and contractive, in any combination": promised.variants,
     "Layer by layer": promised.levels,
     "Samples, and walks through the codes": promised.samples,
+    "Codes as arrays": promised.codes,
     "What a run is worth": promised.worth,
     "Your own photos": _own_photos,
     "Reconstructing a folder": _a_folder,
