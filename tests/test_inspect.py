@@ -225,6 +225,7 @@ def test_a_bad_request_to_inspect_is_refused(
     assert list(alone.iterdir()) == []
 
 
+@pytest.mark.slow  # it measures, so it has the cores alone
 def test_an_inspection_leaves_nothing_and_is_quick(tmp_path: Path) -> None:
     """In less than 10 s, on standard output also in quiet: print is what it is for."""
     mine = {k: v for k, v in os.environ.items() if not k.startswith("AERUN_")}
