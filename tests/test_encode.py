@@ -12,6 +12,7 @@ import aerun
 from aerun.cli import main
 from aerun.data.archive import ArchiveWriter
 from aerun.tasks import encode as module
+from aerun.tasks import on_run
 
 pytest_plugins = ["reconstructing"]
 
@@ -76,7 +77,7 @@ def test_labels_and_parts_stand_beside_the_codes(alone: Path, encoded: Ask) -> N
 def test_blocks_do_not_change_what_is_written(runs, encoded, monkeypatch) -> None:
     """Three examples at a time, or all at once."""
     _, whole = encoded("vectors")
-    monkeypatch.setattr(module, "_BLOCK", 3)
+    monkeypatch.setattr(on_run, "_BLOCK", 3)
     made, found = encoded("vectors")
     assert made.name != "encode"
     for name, values in whole.items():

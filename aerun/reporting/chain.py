@@ -63,11 +63,8 @@ def chain_map(labels: np.ndarray, *, classes: Sequence[str], title: str) -> byte
     above.yaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
     above.set_ylabel("chain", fontsize=LABEL_SIZE, color=INK)
 
-    seen = np.zeros((chains, len(classes)), dtype=bool)
-    visited = np.empty((steps, chains))
-    for step, row in enumerate(labels):
-        seen[np.arange(chains), row] = True
-        visited[step] = seen.sum(1)
+    there = labels[:, :, None] == np.arange(len(classes))
+    visited = np.logical_or.accumulate(there).sum(2)
     numbers = np.arange(1, steps + 1)
     below.plot(numbers, visited, color=GREY, linewidth=0.6)
     below.plot(numbers, visited.mean(1), color=INK, linewidth=1.8)
@@ -77,7 +74,7 @@ def chain_map(labels: np.ndarray, *, classes: Sequence[str], title: str) -> byte
     below.yaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
     below.set_ylabel("classes visited", fontsize=LABEL_SIZE, color=INK)
     below.set_xlabel("step of the chain", fontsize=LABEL_SIZE, color=INK)
-    shown = [i for i in range(len(classes)) if (labels == i).any()]
+    shown = np.unique(labels).tolist()
     handles = [
         Line2D([], [], color=colours[i], marker="s", linewidth=0, markersize=5)
         for i in shown

@@ -9,18 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from aerun.build import load_source
-from aerun.data import Source
 from aerun.data.archive import ArchiveWriter
 from aerun.data.mapped import block_slices
-from aerun.progress import progress_bar
-from aerun.tasks.on_run import compare_units, device_of, task_folder
-from aerun.trained import Trained, trained
+from aerun.tasks.on_run import GivenExamples, task_folder
 
 log = logging.getLogger("aerun")
 
 _FOLDER = "encode"
-_BLOCK = 1000  # examples at a time, at most
 
 
 def encode(
@@ -49,16 +44,11 @@ def encode(
         DataError: The data are unusable, or of another shape than the run's.
         RunDirectoryError: The run saved no weights.
     """
-    model = trained(dict(config), directory).to(device_of(config))
-    source = load_source(config, model.spec)
-    for note in source.notes:
-        log.info("%s", note)
-    compare_units(source.train[0].dtype.name, model.spec)
+    made = _Encoding(config, directory)
     with (
         task_folder(directory, _FOLDER) as folder,
-        tempfile.TemporaryFile(dir=folder) as kept,
+        tempfile.TemporaryFile(dir=folder) as made.kept,
     ):
-        made = _Encoding(model, source, kept)
         made.write(folder / "codes.npz", reconstructions)
         if table:
             made.write_table(folder / "codes.csv")
@@ -72,15 +62,11 @@ def encode(
     return folder
 
 
-class _Encoding:
-    """Encodes a source block by block; codes wait in a file until they are written."""
+class _Encoding(GivenExamples):
+    """Codes of a data set, which wait in a file until they are written."""
 
-    def __init__(self, model: Trained, source: Source, kept: Any) -> None:
-        self.model, self.source, self.kept = model, source, kept
-        self.parts = [part for part in (source.train, source.test) if part is not None]
-        self.number = sum(len(x) for x, _ in self.parts)
-        self.errors: list[float] = []
-        self.size = 0
+    kept: Any
+    size = 0
 
     def write(self, path: Path, reconstructions: bool) -> None:
         """The archive; all that is computed is computed once."""
@@ -108,19 +94,11 @@ class _Encoding:
 
     def _blocks(self) -> Iterator[np.ndarray]:
         """Reconstructions as they would have been stored, [n, *shape] at a time."""
-        spec = self.model.spec
-        with progress_bar(self.number, unit="example", description="Encoding") as bar:
-            for x, _ in self.parts:
-                for part in block_slices(len(x), spec.shape, 8, most=_BLOCK):
-                    examples = x[part]
-                    codes = self.model.encode(examples).astype(np.float32)
-                    recon = self.model.reconstruct(examples)
-                    off = spec.scaled(recon) - spec.scaled(examples)
-                    self.errors += np.square(off).reshape(len(off), -1).mean(1).tolist()
-                    self.size = codes.shape[1]
-                    self.kept.write(codes.tobytes())
-                    yield spec.as_stored(recon)
-                    bar.update(len(examples))
+        for examples, recon in self.reconstructed("Encoding"):
+            codes = self.model.encode(examples).astype(np.float32)
+            self.size = codes.shape[1]
+            self.kept.write(codes.tobytes())
+            yield self.model.spec.as_stored(recon)
 
     def _codes(self) -> Iterator[np.ndarray]:
         """Those that were kept, [n, D] at a time."""

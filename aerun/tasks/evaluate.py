@@ -68,8 +68,8 @@ def evaluate(
     """
     subject, spent = _subject(config, directory, device_of(config))
     attack = _attack(config, spent)
-    attack |= {"eps": eps} if eps is not None else {}
-    attack |= {"target": target} if target is not None else {}
+    asked = {"eps": eps, "target": target}
+    attack |= {name: given for name, given in asked.items() if given is not None}
     with task_folder(directory, _FOLDER) as folder:
         figures: dict[str, Figure] = {}
         notes: list[str] = []

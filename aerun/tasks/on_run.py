@@ -7,14 +7,20 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from aerun.build import load_source
 from aerun.data import Data, DatasetOptions, Spec, Split, prepare
+from aerun.data.mapped import block_slices
+from aerun.progress import progress_bar
 from aerun.resolving import best_device
 from aerun.rundir import claim
+from aerun.trained import trained
 
 log = logging.getLogger("aerun")
+
+_BLOCK = 1000  # examples at a time, at most
 
 
 def device_of(config: Mapping[str, Any]) -> torch.device:
@@ -35,13 +41,52 @@ def task_folder(directory: Path, name: str) -> Iterator[Path]:
         raise
 
 
-def compare_units(given: str, spec: Spec) -> None:
-    """Say so where values are stored otherwise than those trained on.
+class GivenExamples:
+    """A data set that a trained run is asked about, as stored and in its order."""
 
-    Args:
-        given: NumPy's name of their type.
-        spec: Of the run's data.
-    """
+    def __init__(self, config: Mapping[str, Any], directory: Path) -> None:
+        """Load both, and say what the user should know of the data.
+
+        Args:
+            config: The run's, with the data set that was asked for.
+            directory: The run's.
+
+        Raises:
+            DataError: The data are unusable, or of another shape than the run's.
+            RunDirectoryError: The run saved no weights.
+        """
+        self.model = trained(dict(config), directory).to(device_of(config))
+        self.source = load_source(config, self.model.spec)
+        given = (self.source.train, self.source.test)
+        self.parts = [part for part in given if part is not None]
+        """Examples and labels to train on, then those of a test set."""
+        self.number = sum(len(x) for x, _ in self.parts)
+        self.errors: list[float] = []
+        """Mean squared error of each example so far, scaled units."""
+        for note in self.source.notes:
+            log.info("%s", note)
+        _compare_units(self.source.train[0].dtype.name, self.model.spec)
+
+    def reconstructed(self, doing: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Examples and reconstructions, [n, *shape] at a time; keeps their errors.
+
+        Args:
+            doing: What the bar says is being done.
+        """
+        spec, self.errors = self.model.spec, []
+        with progress_bar(self.number, unit="example", description=doing) as bar:
+            for x, _ in self.parts:
+                for part in block_slices(len(x), spec.shape, 8, most=_BLOCK):
+                    examples = x[part]
+                    recon = self.model.reconstruct(examples)
+                    off = spec.scaled(recon) - spec.scaled(examples)
+                    self.errors += np.square(off).reshape(len(off), -1).mean(1).tolist()
+                    yield examples, recon
+                    bar.update(len(examples))
+
+
+def _compare_units(given: str, spec: Spec) -> None:
+    """Say so where values are stored otherwise than those trained on."""
     if given != spec.dtype:
         log.warning(
             "The examples are stored as %s, those of the run as %s between %.5g and "

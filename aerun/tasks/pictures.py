@@ -20,7 +20,6 @@ _SAMPLES = 64
 _POINTS = 5000  # codes in a latent map at most
 _PRIOR = 20_000  # samples whose contours it shows
 _PRIOR_VALUES = 2**24  # numbers in these, about at most
-_NOT_SHOWN = 3  # dimensions of a map in which contours are not drawn
 _SEED = 0  # of pictures' own noise: the same pictures whatever the run's seed
 
 
@@ -94,7 +93,7 @@ class Pictures:
     def _prior(self, size: int) -> np.ndarray | None:
         """Samples of what codes are to be distributed like, [M, D]."""
         prior: Any = getattr(self.built.objective.model, "prior", None)
-        if not hasattr(prior, "sample") or size == _NOT_SHOWN:
+        if not hasattr(prior, "sample"):
             return None
         number = min(_PRIOR, max(1000, _PRIOR_VALUES // size))
         drawn = with_noise(

@@ -19,9 +19,9 @@ from aerun.evaluation.density import decoded_codes, fit_density
 from aerun.evaluation.splits import collect
 from aerun.options import Count, Seed
 from aerun.progress import progress_bar
-from aerun.rundir import RunDirectory, claim
+from aerun.rundir import RunDirectory
 from aerun.tasks.drawing import draw_samples, title_of_samples
-from aerun.tasks.on_run import device_of, run_data
+from aerun.tasks.on_run import device_of, run_data, task_folder
 from aerun.tasks.walks import Walks, prior_codes
 from aerun.trained import Trained, trained
 
@@ -77,19 +77,20 @@ def sample(
     else:
         codes = _mixture_codes(model, data.train, num_samples, num_components, seed)
         blocks, walked = _decoded(model, codes), None
-    folder = RunDirectory(claim(directory / _FOLDER, exact=False))
-    samples = _collected(blocks, num_samples)
-    folder.write("samples.npy", _as_file(model.spec.as_stored(samples)))
-    title = title_of_samples(model.model) if prior else _OF_MIXTURE
-    number = _SHOWN if model.spec.is_image else _SHOWN_IN_SPACE
-    folder.write("samples.png", draw_samples(samples[:number], model.spec, title))
-    log.info("Look at %s", folder.path / "samples.png")
-    if hasattr(model.model, "decode"):
-        for name, png in Walks(model, data.test, walked).pictures():
-            log.info("Look at %s", folder.write(name, png))
-    else:
-        log.info("No walks through the codes: the model has no decode(codes).")
-    return folder.path
+    with task_folder(directory, _FOLDER) as path:
+        folder = RunDirectory(path)
+        samples = _collected(blocks, num_samples)
+        folder.write("samples.npy", _as_file(model.spec.as_stored(samples)))
+        title = title_of_samples(model.model) if prior else _OF_MIXTURE
+        number = _SHOWN if model.spec.is_image else _SHOWN_IN_SPACE
+        folder.write("samples.png", draw_samples(samples[:number], model.spec, title))
+        log.info("Look at %s", folder.path / "samples.png")
+        if hasattr(model.model, "decode"):
+            for name, png in Walks(model, data.test, walked).pictures():
+                log.info("Look at %s", folder.write(name, png))
+        else:
+            log.info("No walks through the codes: the model has no decode(codes).")
+    return path
 
 
 def _has_prior(model: Any, density: Density) -> bool:
