@@ -261,16 +261,20 @@ class Split:
 
     def first(self, number: int) -> "Split":
         """The first examples only."""
+        return self.at(slice(number))
+
+    def at(self, places: slice | np.ndarray) -> "Split":
+        """Some examples, by their places in this part, [M]."""
         stored, index = self.stored, self.index
         if index is not None:
-            index = index[:number]
+            index = index[places]
         elif isinstance(stored, Tensor):
-            stored = stored[:number]
+            stored = stored[places]
         else:
-            index = np.arange(min(number, len(stored)))
+            index = np.arange(len(stored))[places]
         return Split(
             stored,
-            None if self.labels is None else self.labels[:number],
+            None if self.labels is None else self.labels[places],
             spec=self.spec,
             index=index,
             device=self.device,

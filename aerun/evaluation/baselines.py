@@ -6,6 +6,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from aerun.data import Split
+from aerun.evaluation.splits import collect
+
 _COVARIANCE = 4096  # elements per example up to which the covariance is solved exactly
 _EXACT = 600 * 2**20  # bytes of examples that PCA by the covariance may hold
 _SAMPLED = 96 * 2**20  # of examples too large for that, which the solver copies
@@ -20,12 +23,35 @@ class Principal:
     centre: np.ndarray
     """Mean of those examples, [D]."""
 
+    num_examples: int
+    """To which it was fitted."""
+
+    def codes(self, x: np.ndarray) -> np.ndarray:
+        """Components [N, k] of flattened examples [N, D], scaled units."""
+        found: np.ndarray = (x - self.centre) @ self.components.T
+        return found
+
     def errors(self, x: np.ndarray) -> np.ndarray:
         """Squared error of each element of flattened examples, [N, D], scaled units."""
         centred = x - self.centre
         restored = (centred @ self.components.T) @ self.components
         squares: np.ndarray = np.square(np.subtract(restored, centred, out=restored))
         return squares
+
+
+def principal(train: Split, size: int) -> Principal | None:
+    """PCA of a training part, of as many of its examples as fit into memory.
+
+    Args:
+        train: Examples, scaled.
+        size: Size of the code, k.
+
+    Returns:
+        None where there is none, as for ``pca``.
+    """
+    elements = train.gather(slice(1)).numel()
+    some = train.first(pca_examples(elements))
+    return pca(collect(lambda x: x.flatten(1), some), size)
 
 
 def pca_examples(size: int) -> int:
@@ -57,7 +83,11 @@ def pca(train: np.ndarray, size: int) -> Principal | None:
     if len(train) < num_elements <= _COVARIANCE:
         solver = "full"  # of the smaller side
     model = PCA(size, svd_solver=solver, random_state=0).fit(train)
-    return Principal(components=model.components_, centre=centre + model.mean_)
+    return Principal(
+        components=model.components_,
+        centre=centre + model.mean_,
+        num_examples=len(train),
+    )
 
 
 def principal_angles(decoder: np.ndarray, components: np.ndarray) -> np.ndarray:

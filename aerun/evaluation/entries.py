@@ -36,6 +36,9 @@ class Figure:
         }
 
 
+SCALED = "scaled units^2"
+"""The unit of squared errors."""
+
 Finding = Figure | str
 """A figure, or a note: what was left out and why."""
 
@@ -50,6 +53,8 @@ class Subject:
     """Values of all numeric knobs at the end of training, []."""
     data: Data
     """Scaled as the run's, on the model's device."""
+    own: Data | None = None
+    """What the run was trained on, likewise, where ``data`` are others."""
     grey: Data
     """The same before ``dataset.binarize=fixed`` drew zeros and ones."""
     binarize: str

@@ -7,12 +7,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from aerun.data import Split
 from aerun.draws import with_noise_of
 from aerun.evaluation.distances import discrepancy
 from aerun.evaluation.entries import Figure, Finding, Subject, generator_like
 from aerun.evaluation.splits import batches
 
 _COMPARED = 5000  # codes and samples between which distances are taken, at most
+_UNIT = "code units"
 _LEAST = 4  # rows of which the discrepancy has an error
 
 
@@ -30,7 +32,7 @@ def code_figures(subject: Subject, *, seed: int) -> Iterator[Finding]:
         yield "No codes beside a prior: the model has none."
         return
     generator = generator_like(subject.like, seed)
-    codes, drawn = _codes(subject, generator)
+    codes, drawn = _codes(subject.data.test, subject, generator)
     whose = "codes drawn from test posteriors" if drawn else "test codes"
     if len(codes) < _LEAST:
         yield f"No codes beside the prior: {len(codes)} test examples are too few."
@@ -51,7 +53,11 @@ def code_figures(subject: Subject, *, seed: int) -> Iterator[Finding]:
         definition=f"squared maximum mean discrepancy of {len(some):,} {whose} and "
         "as many prior samples, 0 where equal",
     )
-    yield from _moments(codes, samples.cpu().double(), whose)
+    drawn_from = samples.cpu().double()
+    yield from _moments(codes, drawn_from, whose)
+    training, _ = _codes(subject.data.train, subject, generator)
+    whose = whose.replace("test", "training")
+    yield _largest_mean("codes/largest_mean/train", training, drawn_from, whose)
 
 
 def _moments(codes: Tensor, samples: Tensor, whose: str) -> Iterator[Figure]:
@@ -64,20 +70,11 @@ def _moments(codes: Tensor, samples: Tensor, whose: str) -> Iterator[Figure]:
     """
     means, stds = codes.mean(0), codes.std(0)
     wanted, spread = samples.mean(0), samples.std(0)
-    place = int(((means - wanted) / spread).abs().argmax())
-    error = float(stds[place]) / len(codes) ** 0.5
-    unit = "code units"
 
-    def figure(name: str, value: Any, definition: str, **more: Any) -> Figure:
-        return Figure(name=name, value=value, unit=unit, definition=definition, **more)
+    def figure(name: str, value: Any, definition: str) -> Figure:
+        return Figure(name=name, value=value, unit=_UNIT, definition=definition)
 
-    yield figure(
-        "codes/largest_mean",
-        float(means[place]),
-        f"mean of {whose} in dimension {place}, where it is farthest from the prior's, "
-        f"{wanted[place]:.3g}",
-        standard_error=error,
-    )
+    yield _largest_mean("codes/largest_mean", codes, samples, whose)
     small, large = int((stds / spread).argmin()), int((stds / spread).argmax())
     yield figure(
         "codes/smallest_std",
@@ -99,10 +96,26 @@ def _moments(codes: Tensor, samples: Tensor, whose: str) -> Iterator[Figure]:
     yield figure("codes/std", stds.tolist(), text)
 
 
-def _codes(subject: Subject, generator: torch.Generator) -> tuple[Tensor, bool]:
-    """What is decoded of test examples, [N, D], and whether posteriors drew it."""
+def _largest_mean(name: str, codes: Tensor, samples: Tensor, whose: str) -> Figure:
+    """Of the dimension where the mean is farthest from that of prior samples."""
+    mean, wanted = codes.mean(0), samples.mean(0)
+    place = int(((mean - wanted) / samples.std(0)).abs().argmax())
+    return Figure(
+        name=name,
+        value=float(mean[place]),
+        standard_error=float(codes[:, place].std()) / len(codes) ** 0.5,
+        unit=_UNIT,
+        definition=f"mean of {whose} in dimension {place}, where it is farthest from "
+        f"the prior's, {wanted[place]:.3g}",
+    )
+
+
+def _codes(
+    split: Split, subject: Subject, generator: torch.Generator
+) -> tuple[Tensor, bool]:
+    """What is decoded of examples, [N, D], and whether posteriors drew it."""
     parts, drawn = [], False
-    for x in batches(subject.data.test):
+    for x in batches(split):
         out = with_noise_of(generator, functools.partial(subject.model, x), x)
         latent = out.code if out.latent is None else out.latent
         parts.append(latent.flatten(1).cpu().double())

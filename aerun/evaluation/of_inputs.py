@@ -1,4 +1,4 @@
-"""Figures of reconstructions: of clean test examples and of attacked ones."""
+"""Figures of reconstructions under attack."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,26 +8,8 @@ from torch import Tensor
 
 from aerun.draws import with_noise
 from aerun.evaluation.attack import Target, attack_errors, errors_from
-from aerun.evaluation.entries import Figure, Finding, Subject, average, first
-from aerun.evaluation.splits import batches
+from aerun.evaluation.entries import SCALED, Finding, Subject, average, first
 from aerun.progress import progress_bar
-
-_UNIT = "scaled units^2"
-
-
-@torch.no_grad()
-def mse(subject: Subject) -> Figure:
-    """The mean squared error on the test part."""
-    model, errors = subject.model, []
-    for x in batches(subject.data.test):
-        squares: Tensor = (model(x).recon - x).square()
-        errors.append(squares.flatten(1).mean(1).cpu().double())
-    return average(
-        torch.cat(errors),
-        name="mse",
-        unit=_UNIT,
-        definition="squared error of test reconstructions, mean over elements",
-    )
 
 
 def attack_figures(
@@ -68,14 +50,14 @@ def attack_figures(
     }
     for name, definition in said.items():
         values = getattr(errors, name)
-        yield average(values, name=f"attack/{name}", unit=_UNIT, definition=definition)
+        yield average(values, name=f"attack/{name}", unit=SCALED, definition=definition)
     for name, opponent in subject.objective.regularizers.items():
         if hasattr(opponent.call, "attack"):
             own = _of_opponent(subject.model, opponent.call, x, eps, target, seed)
             yield average(
                 own,
                 name=f"attack/{name}",
-                unit=_UNIT,
+                unit=SCALED,
                 definition=f"mse against {wanted}, from what the trained attacker "
                 f"makes of inputs within {eps:g}",
             )

@@ -3,8 +3,12 @@
 from typing import Any
 
 import numpy as np
+import torch
 
-from aerun.data import Spec
+from aerun.data import Spec, Split
+from aerun.evaluation.splits import reconstructions
+
+_EXTREMES = 10  # examples with the smallest errors, and as many with the largest
 
 
 def draw_rows(rows: dict[str, np.ndarray], spec: Spec, title: str) -> bytes:
@@ -15,6 +19,37 @@ def draw_rows(rows: dict[str, np.ndarray], spec: Spec, title: str) -> bytes:
 
     low, high = spec.drawn_range
     return image_grid(rows, low=low, high=high, title=title)
+
+
+def draw_extremes(model: Any, test: Split, errors: np.ndarray) -> bytes:
+    """Examples with the smallest and largest errors, and what was made of them.
+
+    Args:
+        model: In evaluation.
+        test: Scaled, [N, *shape].
+        errors: Of each, [N].
+
+    Returns:
+        A PNG file; of vectors only the worst are shown.
+    """
+    spec, order = test.spec, np.argsort(errors, kind="stable")
+    rows: dict[str, np.ndarray] = {}
+
+    def show(places: np.ndarray, given: str, answer: str) -> None:
+        x = test.gather(torch.from_numpy(places))
+        pair = {given: x, answer: reconstructions(model, x)}
+        for name, values in pair.items():
+            rows[name] = spec.unscaled(values.cpu().double().numpy())
+
+    worst, number = order[-_EXTREMES:][::-1], f"{len(errors):,} test examples"
+    if not spec.is_image:
+        show(worst.copy(), "worst", "reconstruction")
+        return draw_vectors(rows, spec, f"Largest errors of {number}")
+    best = order[:_EXTREMES]
+    show(best, f"best: {errors[best].mean():.3g}", "reconstruction")
+    show(worst.copy(), f"worst: {errors[worst].mean():.3g}", "reconstruction ")
+    title = f"Smallest and largest squared errors of {number}"
+    return draw_rows(rows, spec, title)
 
 
 def draw_samples(samples: np.ndarray, spec: Spec, title: str) -> bytes:

@@ -1,4 +1,4 @@
-"""task=evaluate: what a trained run is worth, as a generator and under attack."""
+"""task=evaluate: what a trained run is worth, by every measure that applies to it."""
 
 import itertools
 import logging
@@ -10,19 +10,37 @@ import numpy as np
 import torch
 
 from aerun.build import build_knobs
+from aerun.data import Data, Spec
+from aerun.errors import DataError
 from aerun.evaluation.attack import Target
+from aerun.evaluation.baselines import Principal, principal
 from aerun.evaluation.entries import Figure, Finding, Subject, table
 from aerun.evaluation.judge import Judge, judge
+from aerun.evaluation.of_anomalies import anomaly_figures
 from aerun.evaluation.of_chains import chain_figures, walked_classes
 from aerun.evaluation.of_codes import code_figures
-from aerun.evaluation.of_inputs import attack_figures, mse
+from aerun.evaluation.of_inputs import attack_figures
 from aerun.evaluation.of_posterior import posterior_figures
+from aerun.evaluation.of_reconstructions import (
+    Errors,
+    reconstruction_errors,
+    reconstruction_figures,
+)
+from aerun.evaluation.of_representation import invariance_figures, label_figures
 from aerun.evaluation.of_samples import sample_figures
 from aerun.evaluation.splits import knob_tensors
 from aerun.features import UNIT_DATA
 from aerun.options import Count, Positive, Range, Seed
 from aerun.rundir import RunDirectory
-from aerun.tasks.on_run import device_of, grey_data, run_data, task_folder
+from aerun.tasks.drawing import draw_extremes
+from aerun.tasks.on_run import (
+    device_of,
+    grey_data,
+    left_out,
+    own_data,
+    run_data,
+    task_folder,
+)
 from aerun.trained import spec_of, trained_objective
 from aerun.wiring import locate
 
@@ -35,6 +53,9 @@ def evaluate(
     config: Mapping[str, Any],
     directory: Path,
     *,
+    labelled: Count,
+    neighbours: Count,
+    noise: Positive,
     samples: Count,
     images: Count,
     centres: Annotated[int, Range(2)],
@@ -46,11 +67,15 @@ def evaluate(
     """Write the figures of a run that its training does not give.
 
     Args:
-        config: The run's.
+        config: The run's, or with other data of the same shape.
         directory: The run's.
+        labelled: Training examples whose labels simple classifiers learn, at most.
+        neighbours: How many of them vote.
+        noise: Standard deviation of the noise under which codes should hold still,
+            scaled units.
         samples: Importance samples of an example's log-likelihood, k.
-        images: Test examples of which the likelihood is estimated and that are
-            attacked, at most; the first ones.
+        images: Test examples of which the likelihood is estimated, the Jacobian is
+            taken and that are attacked, at most; the first ones.
         centres: Samples to be judged, which are also the centres of Parzen windows.
         steps: Of each chain whose classes are told, where the model is a chain.
         eps: Largest change of an element by the attack, scaled units; None for that of
@@ -60,7 +85,8 @@ def evaluate(
         seed: Of all noise.
 
     Returns:
-        The folder with ``evaluation.json`` and pictures of a posterior or a chain.
+        The folder with ``evaluation.json``, ``errors.csv`` (of each test example), and
+        pictures: the best and worst reconstructions, a posterior or a chain.
 
     Raises:
         DataError: The run's data are unusable.
@@ -71,23 +97,38 @@ def evaluate(
     asked = {"eps": eps, "target": target}
     attack |= {name: given for name, given in asked.items() if given is not None}
     with task_folder(directory, _FOLDER) as folder:
-        figures: dict[str, Figure] = {}
-        notes: list[str] = []
         generative = getattr(subject.model, "generative", False)
         judged = judge(subject.grey) if generative else None
         walked = walked_classes(subject, judged, num_steps=steps, seed=seed)
+        errors = reconstruction_errors(subject, subject.data.test)
+        pca = _pca(subject)
         found = itertools.chain(
-            _findings(subject, judged, samples, images, centres, attack, seed),
+            reconstruction_figures(subject, errors, pca, seed=seed),
+            label_figures(
+                subject, pca, num_labelled=labelled, neighbours=neighbours, seed=seed
+            ),
+            invariance_figures(subject, noise=noise, num_images=images, seed=seed),
+            _anomalies(subject, errors, config, directory),
+            posterior_figures(
+                subject, num_images=images, num_samples=samples, seed=seed
+            ),
+            code_figures(subject, seed=seed),
+            sample_figures(subject, judged, num_samples=centres, seed=seed),
+            attack_figures(subject, **attack, num_images=images, seed=seed),
             chain_figures(subject, judged, walked),
         )
+        figures: list[Figure] = []
+        notes: list[str] = []
         for finding in found:
             if isinstance(finding, Figure):
-                figures[finding.name] = finding
+                figures.append(finding)
             else:
                 notes.append(finding)
-        if judged is not None and walked is not None:
-            _show_chain(RunDirectory(folder), walked, _names(subject, judged))
-        _report(RunDirectory(folder), figures, notes, seed)
+        kept = RunDirectory(folder)
+        kept.write_table("errors.csv", errors.rows(subject.data.test))
+        for name, picture in _pictures(subject, errors, figures, judged, walked):
+            kept.write(name, picture)
+        _report(kept, figures, notes, seed)
     return folder
 
 
@@ -100,23 +141,37 @@ def _names(subject: Subject, judged: Judge) -> list[str]:
     ]
 
 
-def _findings(
-    subject: Subject,
-    judged: Judge | None,
-    samples: int,
-    images: int,
-    centres: int,
-    attack: Mapping[str, Any],
-    seed: int,
+def _pca(subject: Subject) -> Principal | None:
+    """PCA at the size of the code, of what the run was trained on."""
+    train = (subject.own or subject.data).train
+    with torch.no_grad():
+        size = subject.model.encode(train.gather(slice(1))).shape[1]
+    return principal(train, size)
+
+
+def _anomalies(
+    subject: Subject, errors: Errors, config: Mapping[str, Any], directory: Path
 ) -> Iterator[Finding]:
-    """All figures that apply, and notes on the others."""
-    yield mse(subject)
-    yield from posterior_figures(
-        subject, num_images=images, num_samples=samples, seed=seed
-    )
-    yield from code_figures(subject, seed=seed)
-    yield from sample_figures(subject, judged, num_samples=centres, seed=seed)
-    yield from attack_figures(subject, **attack, num_images=images, seed=seed)
+    """The run as a detector of other data, or of the classes that it never saw."""
+    if subject.own is not None:
+        own = reconstruction_errors(subject, subject.own.test)
+        yield from anomaly_figures(own.mse, errors.mse, kind="of these examples")
+        return
+    spec = spec_of(config, directory)
+    if subject.data.spec.fingerprint != spec.fingerprint:
+        yield "No anomaly detection: the run's own examples are not to be had."
+        return
+    others = left_out(config, spec, subject.like)
+    if others is None:
+        yield (
+            "No anomaly detection: evaluate on other data of the same shape "
+            "(dataset=...), or train with dataset.exclude_classes=[...]."
+        )
+        return
+    names = ", ".join(map(str, config["dataset"]["exclude_classes"]))
+    kind = f"test examples of what was left out ({names})"
+    found = reconstruction_errors(subject, others)
+    yield from anomaly_figures(errors.mse, found.mse, kind=kind)
 
 
 def _subject(
@@ -131,14 +186,31 @@ def _subject(
         log.info("%s", note)
     drawn = binarize == "fixed" and UNIT_DATA in spec.provides
     values = build_knobs(config, objective).ends()
+    others = data.spec.fingerprint != spec.fingerprint
     subject = Subject(
         objective=objective,
         knobs=knob_tensors(values, like),
         data=data,
+        own=_own(config, directory, spec, like) if others else None,
         grey=grey_data(config, spec, like) if drawn else data,
         binarize=binarize,
     )
     return subject, values
+
+
+def _own(
+    config: Mapping[str, Any], directory: Path, spec: Spec, like: torch.Tensor
+) -> Data | None:
+    """What the run was trained on, where it is still there."""
+    try:
+        data = own_data(directory, spec, like)
+    except DataError as error:
+        log.warning("The run's own examples are not to be had: %s", error)
+        return None
+    if data.spec.fingerprint != spec.fingerprint:
+        log.warning("The run's own examples have changed since; they are left out.")
+        return None
+    return data
 
 
 def _attack(config: Mapping[str, Any], values: Mapping[str, float]) -> dict[str, Any]:
@@ -151,31 +223,42 @@ def _attack(config: Mapping[str, Any], values: Mapping[str, float]) -> dict[str,
     return found
 
 
-def _show_chain(folder: RunDirectory, labels: np.ndarray, names: list[str]) -> None:
-    from aerun.reporting.chain import chain_map
+def _pictures(
+    subject: Subject,
+    errors: Errors,
+    figures: list[Figure],
+    judged: Judge | None,
+    walked: np.ndarray | None,
+) -> Iterator[tuple[str, bytes]]:
+    """Name and content of each picture that applies."""
+    test = subject.data.test
+    yield "best_worst.png", draw_extremes(subject.model, test, errors.mse.numpy())
+    for figure in figures:
+        if figure.name == "kl_per_dimension":
+            from aerun.reporting.bars import kl_per_dimension
 
-    title = f"Class of each step of {labels.shape[1]} chains, as the judge tells it"
-    picture = chain_map(labels, classes=names, title=title)
-    log.info("Look at %s", folder.write("chain.png", picture))
+            title = "KL divergence of each code dimension"
+            kl = np.asarray(figure.value)
+            yield "kl_per_dimension.png", kl_per_dimension(kl, title=title)
+    if judged is not None and walked is not None:
+        from aerun.reporting.chain import chain_map
+
+        names = _names(subject, judged)
+        title = f"Class of each step of {walked.shape[1]} chains, as the judge tells it"
+        yield "chain.png", chain_map(walked, classes=names, title=title)
 
 
 def _report(
-    folder: RunDirectory, figures: Mapping[str, Figure], notes: list[str], seed: int
+    folder: RunDirectory, figures: list[Figure], notes: list[str], seed: int
 ) -> None:
     """Write and print."""
-    content = {
-        "seed": seed,
-        "figures": {name: figure.entry() for name, figure in figures.items()},
-        "notes": notes,
-    }
-    for line in table(list(figures.values())):
+    for line in table(figures):
         log.info("%s", line)
     for note in notes:
         log.info("%s", note)
-    if "kl_per_dimension" in figures:
-        from aerun.reporting.bars import kl_per_dimension
-
-        kl = np.asarray(figures["kl_per_dimension"].value)
-        picture = kl_per_dimension(kl, title="KL divergence of each code dimension")
-        log.info("Look at %s", folder.write("kl_per_dimension.png", picture))
+    content = {
+        "seed": seed,
+        "figures": {figure.name: figure.entry() for figure in figures},
+        "notes": notes,
+    }
     log.info("Look at %s", folder.write_json("evaluation.json", content))

@@ -16,7 +16,6 @@ from aerun.evaluation.moments import Moments
 from aerun.evaluation.prior import prior_match
 from aerun.evaluation.splits import (
     batches,
-    collect,
     corrupted_errors,
     evaluate,
     exact_sum,
@@ -189,13 +188,12 @@ def _principal(
     train = built.data.train
     like = built.data.test.gather(slice(1))
     size = model.encode(like).shape[1]
-    some = train.first(baselines.pca_examples(like.numel()))
-    found = baselines.pca(collect(lambda x: x.flatten(1), some), size)
+    found = baselines.principal(train, size)
     said: dict[str, float | int | None] = {}
     if found is None:
         return None, said
-    if len(some) < len(train):
-        said["pca/examples"] = len(some)
+    if found.num_examples < len(train):
+        said["pca/examples"] = found.num_examples
     if hasattr(model, "decode"):
         decoder = baselines.linear_decoder(model, size, like)
         if decoder is not None:

@@ -12,10 +12,11 @@ import torch
 
 from aerun.build import load_source
 from aerun.data import Data, DatasetOptions, Spec, Split, prepare
+from aerun.data.classes import excluded_classes
 from aerun.data.mapped import block_slices
 from aerun.progress import progress_bar
 from aerun.resolving import best_device
-from aerun.rundir import claim
+from aerun.rundir import RunDirectory, claim
 from aerun.trained import trained
 
 log = logging.getLogger("aerun")
@@ -112,11 +113,51 @@ def run_data(config: Mapping[str, Any], spec: Spec, like: torch.Tensor) -> Data:
     Raises:
         DataError: They are absent or unusable, or of another shape.
     """
-    source = load_source(config, spec)
-    data = prepare(source, replace(_asked(config), scale="none"))
+    data = _scaled_as(config, spec, like)
     if data.spec.fingerprint != spec.fingerprint:
         log.warning("These are not the examples that the run was trained on.")
+    return data
+
+
+def own_data(directory: Path, spec: Spec, like: torch.Tensor) -> Data:
+    """What a run was trained on, scaled as then, where others were asked for.
+
+    Returns:
+        As ``run_data``: the fingerprint tells whether they have changed since.
+
+    Raises:
+        DataError: They are absent or unusable.
+    """
+    config: Any = RunDirectory(directory).read_yaml("config.yaml")
+    return _scaled_as(config, spec, like)
+
+
+def _scaled_as(config: Mapping[str, Any], spec: Spec, like: torch.Tensor) -> Data:
+    data = prepare(load_source(config, spec), replace(_asked(config), scale="none"))
     return with_spec(data, replace(spec, fingerprint=data.spec.fingerprint), like)
+
+
+def left_out(config: Mapping[str, Any], spec: Spec, like: torch.Tensor) -> Split | None:
+    """Test examples of the classes that ``dataset.exclude_classes`` left out.
+
+    Args:
+        config: The run's.
+        spec: Of the run's data, by which they are scaled.
+        like: Gives device and type of the batches.
+
+    Returns:
+        None where no class was left out, or the test part has none of them.
+    """
+    options = _asked(config)
+    if not options.exclude_classes:
+        return None
+    source = load_source(config, spec)
+    numbers = excluded_classes(source, options.exclude_classes)
+    data = prepare(source, replace(options, scale="none", exclude_classes=[]))
+    test = with_spec(data, spec, like).test
+    assert test.labels is not None, "classes were left out by them"
+    places = np.flatnonzero(np.isin(test.labels.cpu().numpy(), numbers))
+    return test.at(places) if len(places) else None
 
 
 def grey_data(config: Mapping[str, Any], spec: Spec, like: torch.Tensor) -> Data:

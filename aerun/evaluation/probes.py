@@ -1,0 +1,83 @@
+"""What simple methods, which know nothing of the model, find in codes."""
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+
+_ITERATIONS = 1000  # of the logistic regression, at most
+_STARTS = 10  # of k-means, of which the best is kept
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Labelled:
+    """Rows with their labels."""
+
+    rows: np.ndarray
+    """[N, D]."""
+    labels: np.ndarray
+    """[N], integers."""
+
+
+def linear_probe(train: Labelled, test: Labelled) -> tuple[np.ndarray, bool]:
+    """Which test rows multinomial logistic regression labels rightly.
+
+    Columns are scaled to mean 0 and variance 1 over the training rows; the squared
+    weights are penalised by 1/2 (scikit-learn's C=1).
+
+    Args:
+        train: Rows of at least two classes.
+        test: Others.
+
+    Returns:
+        [N], bool, and whether the regression converged.
+    """
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    probe = make_pipeline(
+        StandardScaler(), LogisticRegression(max_iter=_ITERATIONS, C=1.0)
+    )
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", ConvergenceWarning)
+        probe.fit(train.rows, train.labels)
+    converged = not any(w.category is ConvergenceWarning for w in caught)
+    right: np.ndarray = probe.predict(test.rows) == test.labels
+    return right, converged
+
+
+def nearest_neighbours(train: Labelled, test: Labelled, number: int) -> np.ndarray:
+    """Which test rows the majority of the nearest training rows labels rightly, [N].
+
+    Args:
+        train: The neighbours, by Euclidean distance, columns as they are.
+        test: Others.
+        number: How many of them vote, at most all.
+    """
+    from sklearn.neighbors import KNeighborsClassifier
+
+    vote = KNeighborsClassifier(min(number, len(train.rows)))
+    vote.fit(train.rows, train.labels)
+    right: np.ndarray = vote.predict(test.rows) == test.labels
+    return right
+
+
+def cluster_agreement(rows: Labelled, *, seed: int) -> float:
+    """Normalised mutual information of k-means clusters and labels, in [0, 1].
+
+    Args:
+        rows: Are parted into as many clusters as there are labels.
+        seed: Of the starts, of which the one with the tightest clusters is kept.
+    """
+    from sklearn.cluster import KMeans
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.metrics import normalized_mutual_info_score
+
+    number = len(np.unique(rows.labels))
+    with warnings.catch_warnings():
+        # Fewer different rows than clusters: collapsed codes, and that is the answer.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        found = KMeans(number, n_init=_STARTS, random_state=seed).fit_predict(rows.rows)
+    return float(normalized_mutual_info_score(rows.labels, found))
