@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from aerun.config.stored import find_run, stored_config
+from aerun.config.stored import check_stored, find_run, stored_config
 from aerun.rundir import RunDirectory
 from aerun.trained import Trained, trained
 
@@ -92,8 +92,11 @@ def load(directory: str | Path, *, weights: str | None = None) -> Trained:
             (``trainer.final_weights``).
 
     Raises:
-        BadRequest: There is no run there.
+        BadRequest: There is no run there, or its config has what this version of aerun
+            does not know.
         RunDirectoryError: It saved no weights yet, or they are damaged.
     """
     path = find_run(str(directory))
-    return trained(stored_config(path), path, weights=weights)
+    config = stored_config(path)
+    check_stored(config)
+    return trained(config, path, weights=weights)

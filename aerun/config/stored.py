@@ -55,12 +55,12 @@ def resume_request(overrides: Sequence[str]) -> tuple[dict[str, Any], Path]:
     for key, value in typed.items():
         group, name = key.split(".")
         config[group][name] = value
-    _check_changed(config)
+    check_stored(config)
     return config, directory
 
 
-def _check_changed(config: Mapping[str, Any]) -> None:
-    """Check a run's config with what was typed changed.
+def check_stored(config: Mapping[str, Any]) -> None:
+    """Check a stored config, or one in which something was changed.
 
     Raises:
         BadRequest: With all mistakes.
@@ -203,7 +203,7 @@ def task_request(
         for key, value in typed.items():
             if key.startswith("dataset."):
                 config["dataset"][key.removeprefix("dataset.")] = value
-    _check_changed(config)
+    check_stored(config)
     # Options instead of which a data set takes what the run knows.
     target = locate(config["dataset"]["_target_"])
     settled = {f"dataset.{name}" for name in getattr(target, "settled", ())}
