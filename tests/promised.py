@@ -48,8 +48,13 @@ def codes(folder: Path, run: Path, printed: str) -> None:
 def worth(folder: Path, run: Path, printed: str) -> None:
     """All figures that the page names."""
     made = json.loads((run / "evaluate/evaluation.json").read_text())
-    named = ["nll/1", "nll/10", "nll/500", "elbo", "mmd2", "codes/mean", "prior/std",
+    named = ["mse", "psnr", "ssim", "pca/mse", "loss/kl", "linear_probe", "neighbours",
+             "linear_probe/pca", "neighbours/input", "clusters/nmi",
+             "invariance/code_shift", "invariance/jacobian_norm", "nll/1",
+             "nll/10", "nll/500", "elbo", "mmd2", "codes/mean", "prior/std",
              "parzen", "parzen/train_images", "parzen/gaussian", "samples/classes",
              "test/classes", "frechet", "frechet/floor", "attack/attacked"]  # fmt: skip
     assert set(named) < made["figures"].keys()
     assert "binarised once" in printed
+    assert (run / "evaluate/best_worst.png").is_file()
+    assert (run / "evaluate/errors.csv").is_file()
