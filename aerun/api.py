@@ -1,6 +1,7 @@
 """aerun from Python: the command as a function, and trained models ready for use."""
 
 import csv
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,23 @@ class Run:
     def config(self) -> dict[str, Any]:
         """The resolved config."""
         return stored_config(self.directory)
+
+    @property
+    def evaluation(self) -> dict[str, Any]:
+        """What the newest ``task=evaluate`` found: figures, by name, and notes.
+
+        Raises:
+            FileNotFoundError: The run was not evaluated.
+        """
+        found = list(self.directory.glob("evaluate*/evaluation.json"))
+        # A run's second evaluation lies in evaluate_2, its tenth in evaluate_10.
+        newest = max(found, key=lambda path: (len(str(path)), str(path)), default=None)
+        if newest is None:
+            raise FileNotFoundError(
+                f"{self.directory} was not evaluated; type: aerun task=evaluate "
+                f"run={shlex.quote(str(self.directory))}"
+            )
+        return dict(RunDirectory(newest.parent).read_json(newest.name))
 
     def load(self) -> "Trained":
         """The trained model, best weights."""

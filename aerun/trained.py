@@ -63,6 +63,20 @@ class Trained:
         out = with_noise(lambda draws: self.model(scaled, draws), scaled, seed=seed)
         return self._unscaled(out.recon)
 
+    def errors(
+        self, x: np.ndarray | Tensor, recon: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Mean squared error of each reconstruction, scaled units, [N].
+
+        Args:
+            x: Examples [N, *shape], in the units of the data.
+            recon: What ``reconstruct`` gave of them; None: it is asked.
+        """
+        recon = self.reconstruct(x) if recon is None else recon
+        off = self.spec.scaled(recon) - self.spec.scaled(self._shaped(x))
+        errors: np.ndarray = np.square(off).reshape(len(off), -1).mean(1)
+        return errors
+
     @torch.no_grad()
     def sample(self, num_samples: int, *, seed: int = 0) -> np.ndarray:
         """Decoded samples of the prior, [num_samples, *shape].
@@ -82,7 +96,11 @@ class Trained:
         return self._unscaled(samples)
 
     def _tensor(self, x: np.ndarray | Tensor) -> Tensor:
-        """Scaled examples; grey images may come without their channel.
+        """Scaled examples, ready for the model."""
+        return torch.from_numpy(self.spec.scaled(self._shaped(x))).to(self._like)
+
+    def _shaped(self, x: np.ndarray | Tensor) -> np.ndarray:
+        """Examples in double precision; grey images may come without their channel.
 
         Raises:
             ValueError: The examples do not have the shape of the training data.
@@ -95,7 +113,7 @@ class Trained:
             raise ValueError(
                 f"examples have shape {given}; this model takes [N, *{wanted}]"
             )
-        return torch.from_numpy(self.spec.scaled(array)).to(self._like)
+        return array
 
     def _unscaled(self, x: Tensor) -> np.ndarray:
         return self.spec.unscaled(_array(x).astype(np.float64))

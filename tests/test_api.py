@@ -56,6 +56,27 @@ def test_a_trained_model_takes_and_gives_arrays_in_the_units_of_the_data(vae):
     assert mse == pytest.approx(vae.summary["metrics"]["test/mse"], rel=0.3)
 
 
+def test_errors_are_those_of_reconstructions(vae):
+    """Of each example, in scaled units; what was reconstructed need not be again."""
+    model, images = aerun.load(vae.directory), load_digits().images[:20]
+    recon = model.reconstruct(images)
+    wanted = np.square((recon[:, 0] - images) / 16).mean((1, 2))
+    np.testing.assert_allclose(model.errors(images), wanted, rtol=1e-6)
+    np.testing.assert_allclose(model.errors(images, recon), wanted, rtol=1e-6)
+    with pytest.raises(ValueError, match="this model takes"):
+        model.errors(images[:, :4])
+
+
+def test_the_newest_evaluation_is_at_hand(vae):
+    """The tenth after the ninth; without one, the command that makes it is said."""
+    with pytest.raises(FileNotFoundError, match="aerun task=evaluate run="):
+        _ = vae.evaluation
+    for name in ("evaluate", "evaluate_9", "evaluate_10"):
+        (vae.directory / name).mkdir()
+        (vae.directory / name / "evaluation.json").write_text(f'{{"seed": "{name}"}}')
+    assert vae.evaluation == {"seed": "evaluate_10"}
+
+
 def test_a_variational_model_stays_random_when_asked(vae):
     """sample=True decodes a sample of the code, seeded; without it the mean."""
     model = vae.load()

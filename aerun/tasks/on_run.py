@@ -80,8 +80,7 @@ class GivenExamples:
                 for part in block_slices(len(x), spec.shape, 8, most=_BLOCK):
                     examples = x[part]
                     recon = self.model.reconstruct(examples)
-                    off = spec.scaled(recon) - spec.scaled(examples)
-                    self.errors += np.square(off).reshape(len(off), -1).mean(1).tolist()
+                    self.errors += self.model.errors(examples, recon).tolist()
                     yield examples, recon
                     bar.update(len(examples))
 
