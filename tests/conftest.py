@@ -12,7 +12,7 @@ from aerun.rundir import RunDirectory
 from aerun.tasks.recorder import Recorder
 
 # Modules of helpers and fixtures, which tests both import and name as plug-ins.
-pytest.register_assert_rewrite("inspecting", "owning", "reconstructing")
+pytest.register_assert_rewrite("exporting", "inspecting", "owning", "reconstructing")
 
 
 @pytest.fixture(autouse=True)
