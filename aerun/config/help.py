@@ -13,8 +13,8 @@ from aerun.config.compose import CONFIG_NAME, Composer
 from aerun.config.mistakes import BadRequest, Mistake, did_you_mean, listed
 
 _WIDTH, _HEIGHT = 80, 40
-_ORDER = ("model", "dataset", "corruption", "loss", "regularizer", "trainer", "task",
-          "experiment")  # fmt: skip
+_ORDER = ("model", "dataset", "corruption", "loss", "regularizer", "trainer", "tracker",
+          "task", "experiment")  # fmt: skip
 
 _HEAD = """\
 aerun trains any autoencoder: compose a model, a data set, a loss and more.
