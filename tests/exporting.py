@@ -9,22 +9,17 @@ import pytest
 
 import aerun
 from aerun.cli import main
-from aerun.tasks.pictures import Pictures
-
-PICTURES = ("reconstructions", "latent", "filters", "samples", "units", "loss_curves")
 
 Trainer = Callable[..., None]
 
 
 @pytest.fixture
 def trained(
-    alone: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    alone: Path, unpictured: None, capfd: pytest.CaptureFixture[str]
 ) -> Trainer:
     """Train one step of what is asked for, in the folder "run"."""
     for package in ("onnx", "onnxscript", "onnxruntime"):
         pytest.importorskip(package, reason="needs pip install 'aerun[onnx]'")
-    for picture in PICTURES:  # of the training, which are not looked at here
-        monkeypatch.setattr(Pictures, picture, lambda *arguments: None)
 
     def train(*overrides: str) -> None:
         few = ["trainer.max_steps=1", "trainer.threads=1", "dataset.limit=100"]

@@ -49,7 +49,7 @@ def test_help_lists_every_group_with_every_option(capsys) -> None:
     found = groups_in(capsys.readouterr().out)
     order = ["model", "model/bottleneck", "dataset", "corruption", "loss",
              "regularizer", "trainer", "trainer/optimizer", "trainer/scheduler",
-             "task", "experiment"]  # fmt: skip
+             "tracker", "task", "experiment"]  # fmt: skip
     assert [group for group in found if group in order] == order
     assert "model/encoder" not in found or len(found["model/encoder"]) > 1
     assert not any(group.startswith("hydra") for group in found)

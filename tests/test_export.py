@@ -6,45 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from exporting import Trainer, agree, examples
+from exporting import Trainer
 
-import aerun
 from aerun import extras, graphs
 from aerun.cli import main
 from aerun.tasks import export as module
 
 pytest_plugins = ["exporting"]
-
-NAMES = ["autoencoder.onnx", "decoder.onnx", "encoder.onnx"]
-
-
-def test_a_run_becomes_three_files_that_agree_with_it(
-    trained: Trainer, capfd: pytest.CaptureFixture[str]
-) -> None:
-    """At any batch size; all that a user needs stands beside them and in them."""
-    trained("model=vae", "model.hidden=[9]", "model.code=3")
-    import onnx
-
-    assert main(["task=export", "run=run"]) == 0
-    printed = capfd.readouterr()
-    assert printed.err == ""
-    assert len(printed.out.splitlines()) == 4
-    made = Path("run/export")
-    assert sorted(path.name for path in made.iterdir()) == [*NAMES, "export.json"]
-    agree(made, examples(), aerun.load("run").spec.scaled)
-    said = json.loads((made / "export.json").read_text())
-    assert said["scaling"]["scale"] == [16]
-    assert said["files"]["encoder.onnx"]["output"]["shape"] == ["batch", 3]
-    for name, file in said["files"].items():
-        assert 0 < file["largest_difference"] <= 1e-5
-        model = onnx.load(made / name)
-        onnx.checker.check_model(model)
-        (given,) = model.graph.input
-        shape = [d.dim_param or d.dim_value for d in given.type.tensor_type.shape.dim]
-        assert [given.name, shape] == [file["input"]["name"], file["input"]["shape"]]
-        kept = {prop.key: prop.value for prop in model.metadata_props}
-        assert json.loads(kept["scaling"]) == said["scaling"]
-        assert b".py" not in (made / name).read_bytes(), "no paths of this computer"
 
 
 def test_without_the_extra_a_message_says_how_to_get_it(

@@ -16,6 +16,38 @@ pytest_plugins = ["exporting"]
 pytestmark = [pytest.mark.slow, pytest.mark.shared]
 
 
+NAMES = ["autoencoder.onnx", "decoder.onnx", "encoder.onnx"]
+
+
+def test_a_run_becomes_three_files_that_agree_with_it(
+    trained: Trainer, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """At any batch size; all that a user needs stands beside them and in them."""
+    trained("model=vae", "model.hidden=[9]", "model.code=3")
+    import onnx
+
+    assert main(["task=export", "run=run"]) == 0
+    printed = capfd.readouterr()
+    assert printed.err == ""
+    assert len(printed.out.splitlines()) == 4
+    made = Path("run/export")
+    assert sorted(path.name for path in made.iterdir()) == [*NAMES, "export.json"]
+    agree(made, examples(), aerun.load("run").spec.scaled)
+    said = json.loads((made / "export.json").read_text())
+    assert said["scaling"]["scale"] == [16]
+    assert said["files"]["encoder.onnx"]["output"]["shape"] == ["batch", 3]
+    for name, file in said["files"].items():
+        assert 0 < file["largest_difference"] <= 1e-5
+        model = onnx.load(made / name)
+        onnx.checker.check_model(model)
+        (given,) = model.graph.input
+        shape = [d.dim_param or d.dim_value for d in given.type.tensor_type.shape.dim]
+        assert [given.name, shape] == [file["input"]["name"], file["input"]["shape"]]
+        kept = {prop.key: prop.value for prop in model.metadata_props}
+        assert json.loads(kept["scaling"]) == said["scaling"]
+        assert b".py" not in (made / name).read_bytes(), "no paths of this computer"
+
+
 @pytest.fixture
 def odd(alone: Path) -> list[str]:
     """Colour images of odd height and width."""
