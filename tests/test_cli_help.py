@@ -86,13 +86,13 @@ def assert_fits(text: str) -> None:
 def test_help_shows_options_of_the_users_own(tmp_path, monkeypatch, capsys) -> None:
     """From --config-dir and $AERUN_CONFIG_PATH; groups nobody knows come last."""
     given = option(tmp_path / "a", "model/shallow", "# Not deep.\n_target_: x.Y\n")
-    option(tmp_path / "a", "tracker/printed")
+    option(tmp_path / "a", "place/printed")
     monkeypatch.setenv("AERUN_CONFIG_PATH", option(tmp_path / "b", "loss/odd"))
     assert main(["--config-dir", given, "--help"]) == 0
     found = groups_in(capsys.readouterr().out)
     assert "shallow" in found["model"]
     assert "odd" in found["loss"]
-    assert list(found)[-1] == "tracker"
+    assert list(found)[-1] == "place"
     assert main(["--help", "model", "--config-dir", given]) == 0
     assert re.search(r"shallow +Not deep\.\n", capsys.readouterr().out)
 
