@@ -20,6 +20,7 @@ from aerun.options import option_types
 from aerun.resolving import Config, seeded
 from aerun.schedules import Knobs, Schedule
 from aerun.shapes import shapes_only
+from aerun.tracking.telling import Tracker
 from aerun.training.loop import Training
 from aerun.training.phases import TrainerOptions
 from aerun.training.state import load_weights
@@ -189,6 +190,13 @@ def trainer_options(config: Config) -> TrainerOptions:
             for field in fields(TrainerOptions)
         }
     )
+
+
+def build_tracker(config: Config) -> Tracker | None:
+    """Who is told of the run beside its directory, or None."""
+    node = config["tracker"]
+    tracker: Tracker | None = None if node["_target_"] is None else make(node)
+    return tracker
 
 
 def dtype_of(config: Config) -> torch.dtype:

@@ -1,10 +1,14 @@
 """Progress bars on a terminal, silence elsewhere."""
 
+import logging
+from collections.abc import Mapping
 from typing import Any
 
 from tqdm import tqdm
 
 from aerun.logs import is_watched
+
+log = logging.getLogger("aerun")
 
 
 def progress_bar(
@@ -27,4 +31,25 @@ def progress_bar(
         leave=False,
         disable=not is_watched(),
         dynamic_ncols=True,
+    )
+
+
+def show_epoch(
+    row: Mapping[str, Any], seconds: float, when: str, bar: "tqdm[Any]"
+) -> None:
+    """An epoch's figures: beside the bar, or as a line where there is none."""
+    if not bar.disable:
+        bar.set_description(when, refresh=False)
+        bar.set_postfix_str(
+            f"loss {row['train/loss']:.4g}, val {row['val/loss']:.4g}, "
+            f"mse {row['val/mse']:.4g}"
+        )
+    log.info(
+        "%s  loss %.5g  val %.5g  mse %.5g  %.2f s",
+        when,
+        row["train/loss"],
+        row["val/loss"],
+        row["val/mse"],
+        seconds,
+        extra={"quiet_on_terminal": True},
     )

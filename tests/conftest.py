@@ -9,10 +9,13 @@ import torch
 from making import make
 
 from aerun.rundir import RunDirectory
+from aerun.tasks.pictures import Pictures
 from aerun.tasks.recorder import Recorder
 
 # Modules of helpers and fixtures, which tests both import and name as plug-ins.
-pytest.register_assert_rewrite("evaluating", "inspecting", "owning", "reconstructing")
+pytest.register_assert_rewrite(
+    "evaluating", "exporting", "inspecting", "owning", "reconstructing"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -39,6 +42,14 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("AERUN_CACHE", str(tmp_path.with_name(f"{tmp_path.name}_cache")))
     monkeypatch.setattr(sys, "path", list(sys.path))
     return tmp_path
+
+
+@pytest.fixture
+def unpictured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw no picture, for tests that look at none."""
+    for name, method in vars(Pictures).items():
+        if not name.startswith("_") and callable(method):
+            monkeypatch.setattr(Pictures, name, lambda *arguments: None)
 
 
 @pytest.fixture

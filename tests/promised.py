@@ -1,9 +1,27 @@
 """What the page on variants says that its commands leave."""
 
+import csv
 import json
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+import pytest
+
+PACKAGES = {
+    "As ONNX files": ("onnx", "onnxscript", "onnxruntime"),
+    "TensorBoard": ("tensorboard",),
+    "A tracker of your own": ("mlflow",),
+}
+"""Optional ones, which recipes need."""
+
+MARKS = {
+    title: [
+        pytest.mark.skipif(find_spec(name) is None, reason=f"needs {name}")
+        for name in names
+    ]
+    for title, names in PACKAGES.items()
+}
 
 
 def variants(folder: Path, run: Path, printed: str) -> None:
@@ -43,6 +61,46 @@ def codes(folder: Path, run: Path, printed: str) -> None:
         assert arrays["reconstructions"].shape == (1797, 1, 8, 8)
         assert arrays["errors"].shape == arrays["labels"].shape == (1797,)
     assert len((made / "codes.csv").read_text().splitlines()) == 1798
+
+
+def tensorboard(folder: Path, run: Path, printed: str) -> None:
+    """A log of all curves, in which the run went on."""
+    from tensorboard.backend.event_processing.event_accumulator import (
+        EventAccumulator,
+    )
+
+    log = EventAccumulator(str(run / "tensorboard")).Reload()
+    assert [event.value for event in log.Scalars("epoch")] == [1, 2]
+    assert len(log.Scalars("test/mse")) == 1
+    assert "final/latent" in log.Tags()["images"]
+
+
+def mlflow(folder: Path, run: Path, printed: str) -> None:
+    """One run there, with every row once, the options and the pictures."""
+    from mlflow import MlflowClient
+
+    client = MlflowClient(str(folder / "mlruns"))
+    kept = client.get_run((run / "mlflow.txt").read_text())
+    assert client.get_experiment(kept.info.experiment_id).name == "digits"
+    assert kept.info.status == "FINISHED"
+    assert kept.data.params["model.code"] == "16"
+    with open(run / "metrics.csv", encoding="utf-8") as file:
+        rows = [(int(r["step"]), float(r["val/loss"])) for r in csv.DictReader(file)]
+    assert len(rows) == 2
+    past = client.get_metric_history(kept.info.run_id, "val/loss")
+    assert [(each.step, each.value) for each in past] == rows
+    pictures = client.list_artifacts(kept.info.run_id, "pictures")
+    assert "pictures/latent.png" in [file.path for file in pictures]
+
+
+def onnx(folder: Path, run: Path, printed: str) -> None:
+    """Three files and what is to be known of them, in both units."""
+    for name, units in (("export", "scaled"), ("export_2", "data")):
+        said = json.loads((run / name / "export.json").read_text())
+        assert said["units"] == units
+        for file in ("encoder.onnx", "decoder.onnx", "autoencoder.onnx"):
+            assert said["files"][file]["largest_difference"] <= 1e-5
+            assert (run / name / file).is_file()
 
 
 def worth(folder: Path, run: Path, printed: str) -> None:

@@ -49,7 +49,7 @@ def test_help_lists_every_group_with_every_option(capsys) -> None:
     found = groups_in(capsys.readouterr().out)
     order = ["model", "model/bottleneck", "dataset", "corruption", "loss",
              "regularizer", "trainer", "trainer/optimizer", "trainer/scheduler",
-             "task", "experiment"]  # fmt: skip
+             "tracker", "task", "experiment"]  # fmt: skip
     assert [group for group in found if group in order] == order
     assert "model/encoder" not in found or len(found["model/encoder"]) > 1
     assert not any(group.startswith("hydra") for group in found)
@@ -86,13 +86,13 @@ def assert_fits(text: str) -> None:
 def test_help_shows_options_of_the_users_own(tmp_path, monkeypatch, capsys) -> None:
     """From --config-dir and $AERUN_CONFIG_PATH; groups nobody knows come last."""
     given = option(tmp_path / "a", "model/shallow", "# Not deep.\n_target_: x.Y\n")
-    option(tmp_path / "a", "tracker/printed")
+    option(tmp_path / "a", "place/printed")
     monkeypatch.setenv("AERUN_CONFIG_PATH", option(tmp_path / "b", "loss/odd"))
     assert main(["--config-dir", given, "--help"]) == 0
     found = groups_in(capsys.readouterr().out)
     assert "shallow" in found["model"]
     assert "odd" in found["loss"]
-    assert list(found)[-1] == "tracker"
+    assert list(found)[-1] == "place"
     assert main(["--help", "model", "--config-dir", given]) == 0
     assert re.search(r"shallow +Not deep\.\n", capsys.readouterr().out)
 

@@ -17,7 +17,7 @@ from aerun.config.compose import Composer, plain
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-ON_A_RUN = ("resume", "reconstruct", "encode", "sample", "evaluate")
+ON_A_RUN = ("resume", "reconstruct", "encode", "sample", "evaluate", "export")
 
 
 def _blocks(language: str) -> list[str]:
@@ -90,8 +90,8 @@ def test_the_readme_lists_every_option():
     """The table of choices and conf/ name the same options."""
     table = README.partition("## What can be chosen")[2].partition("Every key")[0]
     for group in ("model", "dataset", "corruption", "loss", "regularizer", "task",
-                  "trainer", "model/encoder", "model/bottleneck", "trainer/optimizer",
-                  "trainer/scheduler"):  # fmt: skip
+                  "tracker", "trainer", "model/encoder", "model/bottleneck",
+                  "trainer/optimizer", "trainer/scheduler"):  # fmt: skip
         (row,) = [r for r in table.splitlines() if r.startswith(f"| `{group}` |")]
         options = {p.stem for p in (ROOT / "conf" / group).glob("*.yaml")}
         assert set(re.findall(r"`([\w/]+)`", row)) - {group} == options

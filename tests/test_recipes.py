@@ -29,6 +29,7 @@ MARKS = {
         pytest.mark.mnist,
         pytest.mark.skipif(not HAS_MNIST, reason="needs MNIST under $AERUN_DATA"),
     ],
+    **promised.MARKS,
 }
 
 
@@ -69,7 +70,8 @@ def reader(alone: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     np.savez(
         alone / "faces.npz", x=faces, y=labels, x_test=faces[:9], y_test=labels[:9]
     )
-    for block in _blocks(PAGES["own_parts"], "(?:python|yaml)"):
+    shown = PAGES["own_parts"] + PAGES["trackers"]
+    for block in _blocks(shown, "(?:python|yaml)"):
         for part in re.split(r"^# (?=\S+\.(?:py|yaml)$)", block, flags=re.MULTILINE):
             name, _, content = part.partition("\n")
             if name:
@@ -140,7 +142,8 @@ def _smaller(arguments: list[str]) -> list[str]:
     """The same request with little to do."""
     if arguments[0].startswith("--") and arguments[0] != "--config-dir":
         return arguments
-    if {"task=reconstruct", "task=encode", "task=sample"} & set(arguments):
+    as_they_are = {"task=reconstruct", "task=encode", "task=sample", "task=export"}
+    if as_they_are & set(arguments):
         return arguments
     if "task=evaluate" in arguments:
         return [*arguments, "task.centres=100", "task.steps=20"]
@@ -167,8 +170,9 @@ def test_a_recipe_works(reader, monkeypatch, capsys, page, title, text):
         if not re.match(r"# \S+\.py\n", block):
             names: dict[str, object] = {}
             exec(block.replace("epochs=3", "epochs=1"), names)
-            assert names["codes"].shape == (1, 8)
-            assert names["images"].shape == (1, 1, 8, 8)
+            shape = {"images": (1, 1, 8, 8), "scaled": (5, 1, 8, 8)}
+            assert names["codes"].shape in ((1, 8), (5, 16))
+            assert all(names[n].shape == shape[n] for n in names.keys() & shape.keys())
     assert title in PROMISES, "say here what the new recipe promises"
     PROMISES[title](reader, reader / "outputs/latest", printed)
 
@@ -289,6 +293,9 @@ PROMISES = {
     "A model": _own_model,
     "A loss, a regularizer, a corruption, a bottleneck, a data set": _own_parts,
     "Parts in an installed package": _own_model,
+    "TensorBoard": promised.tensorboard,
+    "A tracker of your own": promised.mlflow,
+    "As ONNX files": promised.onnx,
 }
 
 

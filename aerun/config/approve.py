@@ -11,6 +11,7 @@ from omegaconf.errors import OmegaConfBaseException
 from aerun import rundir
 from aerun.build import (
     build_objective,
+    build_tracker,
     dtype_of,
     load_data,
     sketch_objective,
@@ -56,6 +57,7 @@ def approve(config: DictConfig, *, output: str | None) -> dict[str, Any]:
         # Builds each part once: a bug in a user's own class shows before a directory.
         sketch_objective(resolved, data.spec.shape)
         trainer_options(resolved)
+        build_tracker(resolved)
         if request["init_from"] is not None:
             mistakes = _check_start(resolved, data.spec.shape)
     if mistakes:

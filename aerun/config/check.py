@@ -22,6 +22,9 @@ _INJECTED = {"shape", "feature_names"}
 _OF_MODEL = frozenset({"code_size"})
 """The same of regularizers: what the model knows."""
 
+_MAY_BE_NONE = frozenset({"corruption", "tracker"})
+"""Groups whose option none builds nothing."""
+
 _ABSENT = object()
 """Of no type that an option may have."""
 
@@ -74,6 +77,7 @@ def check(config: Mapping[str, Any]) -> list[Mistake]:
         "loss",
         "regularizer",
         "trainer",
+        "tracker",
         "task",
     )
     absent = [group for group in groups if not isinstance(config.get(group), Mapping)]
@@ -91,7 +95,7 @@ def check(config: Mapping[str, Any]) -> list[Mistake]:
                 mistakes += _check_node(
                     node, key, everywhere, RegularizerOptions, known=_OF_MODEL
                 )
-        elif group != "corruption" or config[group].get("_target_") is not None:
+        elif group not in _MAY_BE_NONE or config[group].get("_target_") is not None:
             mistakes += _check_node(config[group], group, everywhere, hosts.get(group))
     mistakes += _check_device(config.get("device"), config["trainer"].get("precision"))
     if config.get("run") is not None:

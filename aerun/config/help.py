@@ -13,8 +13,8 @@ from aerun.config.compose import CONFIG_NAME, Composer
 from aerun.config.mistakes import BadRequest, Mistake, did_you_mean, listed
 
 _WIDTH, _HEIGHT = 80, 40
-_ORDER = ("model", "dataset", "corruption", "loss", "regularizer", "trainer", "task",
-          "experiment")  # fmt: skip
+_ORDER = ("model", "dataset", "corruption", "loss", "regularizer", "trainer", "tracker",
+          "task", "experiment")  # fmt: skip
 
 _HEAD = """\
 aerun trains any autoencoder: compose a model, a data set, a loss and more.
@@ -38,8 +38,6 @@ Flags, before or after the rest:
 Examples:
   aerun                                     the default model on real digits
   aerun model=vae trainer.epochs=100        another model, another number
-  aerun -m model=linear,stacked seed=0,1    a sweep over four runs
-  aerun experiment=lecture/simple           a taught setting
   aerun task=resume run=last                continue what was interrupted"""
 
 

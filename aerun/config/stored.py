@@ -114,6 +114,8 @@ def stored_config(directory: Path) -> dict[str, Any]:
     groups = {"model", "dataset", "loss", "trainer"}
     if not isinstance(config, dict):
         raise RunDirectoryError(f"{directory / name} is damaged: it holds no config")
+    # Of runs from before there were trackers.
+    config.setdefault("tracker", {"_target_": None})
     if not resolved:
         return config
     if config.get("format") != FORMAT:

@@ -191,7 +191,7 @@ def keep_largest(rows: Tensor, k: Any) -> Tensor:
     """
     values, k = rows.detach(), torch.as_tensor(k, device=rows.device)
     place = (values.shape[1] - k).clamp(min=0).long()
-    smallest = values.sort(dim=1).values.gather(1, place.expand(len(values), 1))
+    smallest = values.sort(dim=1).values.gather(1, place.expand(values.shape[0], 1))
     above, level = values > smallest, values == smallest
     left = k - above.sum(1, keepdim=True)
     return rows * (above | (level & (level.cumsum(1) <= left))).to(rows)

@@ -13,6 +13,8 @@ from aerun.evaluation.splits import collect, knob_tensors, reconstructions
 from aerun.rundir import RunDirectory
 from aerun.tasks.drawing import draw_rows, draw_samples, title_of_samples
 from aerun.tasks.findings import Findings
+from aerun.tracking.events import PictureDrawn
+from aerun.tracking.telling import Telling
 
 _SHOWN = 10  # test examples in every picture of reconstructions
 _SHOWN_IN_SPACE = 200  # points of two or three dimensions share one picture
@@ -26,9 +28,12 @@ _SEED = 0  # of pictures' own noise: the same pictures whatever the run's seed
 class Pictures:
     """Draws a run's pictures; never touches the job's own generator."""
 
-    def __init__(self, built: Built, directory: RunDirectory) -> None:
-        """Draw from the objects of a run into its directory."""
+    def __init__(
+        self, built: Built, directory: RunDirectory, tell: Telling | None = None
+    ) -> None:
+        """Draw from the objects of a run into its directory, and tell of it."""
         self.built, self.directory = built, directory
+        self.tell = Telling(None) if tell is None else tell
         self.spec = built.data.spec
         in_space = self.spec.shape in ((2,), (3,))
         number = _SHOWN_IN_SPACE if in_space else _SHOWN
@@ -61,7 +66,7 @@ class Pictures:
         final = f"{self.built.training.options.final_weights} epoch"
         when = _clean(name.replace("_", " ")) if name else final
         title = f"Test examples and their reconstructions, {when}"
-        self.directory.write(path, self._show(rows, title))
+        self._keep(path, self._show(rows, title))
 
     def loss_curves(
         self, rows: Sequence[dict[str, Any]], best_epoch: int | None
@@ -71,7 +76,7 @@ class Pictures:
 
         if rows:
             png = loss_curves(list(rows), title="Training", best_epoch=best_epoch)
-            self.directory.write("loss_curves.png", png)
+            self._keep("loss_curves.png", png)
 
     def latent(self) -> None:
         """The codes of the test set, coloured by label."""
@@ -88,7 +93,7 @@ class Pictures:
             title="Codes of the test set",
             prior=self._prior(codes.shape[1]),
         )
-        self.directory.write("latent.png", png)
+        self._keep("latent.png", png)
 
     def _prior(self, size: int) -> np.ndarray | None:
         """Samples of what codes are to be distributed like, [M, D]."""
@@ -118,7 +123,7 @@ class Pictures:
         if images.ndim != 4 or images.shape[1] not in (1, 3):
             return
         png = filter_grid(images, title="Weights of the first level")
-        self.directory.write("filters.png", png)
+        self._keep("filters.png", png)
 
     @torch.no_grad()
     def samples(self) -> None:
@@ -131,7 +136,7 @@ class Pictures:
         )
         samples = self._unscaled(drawn)
         png = draw_samples(samples, self.spec, title_of_samples(model))
-        self.directory.write("samples.png", png)
+        self._keep("samples.png", png)
 
     def units(self, found: Findings) -> None:
         """What each unit of the code does: its KL, or how active it is."""
@@ -141,7 +146,7 @@ class Pictures:
         if found.posterior is not None:
             kl = found.posterior.kl
             png = kl_per_dimension(kl, title="What each code dimension carries")
-            self.directory.write("kl_per_dimension.png", png)
+            self._keep("kl_per_dimension.png", png)
         elif found.code.tell_activity or found.wanted_activity is not None:
             png = activity(
                 found.code.activity,
@@ -149,7 +154,14 @@ class Pictures:
                 wanted=found.wanted_activity,
                 title="How active the units of the code are on the test set",
             )
-            self.directory.write("activity.png", png)
+            self._keep("activity.png", png)
+
+    def _keep(self, name: str, png: bytes) -> None:
+        """Write a picture, and tell of it; final ones come after the last step."""
+        path = self.directory.write(name, png)
+        step = self.built.training.position.step + ("/" not in name)
+        name = name.removesuffix(".png")
+        self.tell(PictureDrawn(name=name, path=path, step=step))
 
     def _show(self, rows: dict[str, Tensor], title: str) -> bytes:
         arrays = {name: self._unscaled(x) for name, x in rows.items()}

@@ -12,12 +12,14 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from aerun.build import Built
+from aerun.build import Built, build_tracker
 from aerun.data.splits import Examples
 from aerun.evaluation.splits import evaluate
-from aerun.progress import progress_bar
+from aerun.progress import progress_bar, show_epoch
 from aerun.rundir import RunDirectory
 from aerun.tasks.pictures import Pictures
+from aerun.tracking.events import EpochRecorded, RunStarted
+from aerun.tracking.telling import Telling
 from aerun.training.events import (
     EpochEnded,
     PhaseEnded,
@@ -61,7 +63,8 @@ class Recorder:
         self.best_weights: dict[str, Tensor] | None = None
         self.rows: list[dict[str, Any]] = []
         self.timings: list[dict[str, Any]] = []
-        self.pictures = Pictures(built, directory)
+        self.tell = Telling(build_tracker(config))
+        self.pictures = Pictures(built, directory, self.tell)
         self._viewed: tuple[str, Examples] | None = None
         self._clock = time.perf_counter()
 
@@ -74,6 +77,7 @@ class Recorder:
             NonFiniteError: Training cannot go on; the best weights so far are saved.
         """
         total, done = self.training.total_steps, self.training.position.phase_step
+        self._tell_of_start()
         with progress_bar(total, unit="step", initial=done) as bar:
             self._clock = time.perf_counter()
             try:
@@ -101,6 +105,13 @@ class Recorder:
                 raise
         self.save()
         return True
+
+    def _tell_of_start(self) -> None:
+        """Of an epoch that was begun, the last step may be told again: with its row."""
+        position = self.training.position
+        step = position.step - (position.batch > 0)
+        path = self.directory.path
+        self.tell(RunStarted(directory=path, config=self.config, step=step))
 
     def _save_unless_new(self) -> None:
         """Save, but not what the seed gives again: large models start at once."""
@@ -194,7 +205,8 @@ class Recorder:
         self._write_tables()
         of_all = f"epoch {event.epoch}/{self.training.phase.epochs}"
         when = of_all if self.training.single else f"{event.phase}, {of_all}"
-        _report(row, seconds, when, bar)
+        show_epoch(row, seconds, when, bar)
+        self.tell(EpochRecorded(row=row))
         self._clock = time.perf_counter()
 
     @property
@@ -294,24 +306,3 @@ class Recorder:
 def _assign(parameters: list[Any], values: list[Tensor]) -> None:
     for parameter, value in zip(parameters, values, strict=True):
         parameter.copy_(value)
-
-
-def _report(
-    row: Mapping[str, Any], seconds: float, when: str, bar: "tqdm[Any]"
-) -> None:
-    """The epoch's figures: beside the bar, or as a line where there is none."""
-    if not bar.disable:
-        bar.set_description(when, refresh=False)
-        bar.set_postfix_str(
-            f"loss {row['train/loss']:.4g}, val {row['val/loss']:.4g}, "
-            f"mse {row['val/mse']:.4g}"
-        )
-    log.info(
-        "%s  loss %.5g  val %.5g  mse %.5g  %.2f s",
-        when,
-        row["train/loss"],
-        row["val/loss"],
-        row["val/mse"],
-        seconds,
-        extra={"quiet_on_terminal": True},
-    )

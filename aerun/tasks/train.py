@@ -20,6 +20,7 @@ from aerun.tasks.findings import final_figures
 from aerun.tasks.interruption import Wish, stop_signals
 from aerun.tasks.recorder import Recorder
 from aerun.tasks.summary import identity
+from aerun.tracking.events import RunEnded
 from aerun.training.loop import NonFiniteError
 
 log = logging.getLogger("aerun")
@@ -192,6 +193,7 @@ def _write_summary(
         **identity(config),
     }
     recorder.directory.write_json("summary.json", summary)
+    recorder.tell(RunEnded(summary=summary, step=position.step + 1))
     return summary
 
 
