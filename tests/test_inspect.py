@@ -56,7 +56,15 @@ def own(cell: str) -> int:
 # -- figures ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("data", ["digits", "csv", *SHAPES], indirect=True)
+@pytest.mark.parametrize(
+    "data",
+    ["csv", "3x33x47"]
+    + [
+        pytest.param(kind, marks=[pytest.mark.slow, pytest.mark.shared])
+        for kind in ("digits", "28x20", "3x64x48", "16x16")
+    ],
+    indirect=True,
+)
 @pytest.mark.parametrize("model", options("model"))
 def test_the_layers_add_up_to_the_model(
     measured: Inspect,

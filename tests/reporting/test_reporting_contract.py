@@ -124,6 +124,7 @@ def test_any_title_fits_and_nothing_touches_the_rim(draw, decode):
         assert (rim == 255).all()
 
 
+@pytest.mark.slow
 @every_figure
 def test_same_input_gives_same_bytes_within_a_second(draw):
     """A figure drawn again is the same file, undated, in under a processor second."""
