@@ -27,6 +27,12 @@ class Principal:
         squares: np.ndarray = np.square(np.subtract(restored, centred, out=restored))
         return squares
 
+    def reconstruct(self, x: np.ndarray, size: int) -> np.ndarray:
+        """What the first ``size`` components keep of examples, [N, D]."""
+        first = self.components[:size]
+        restored: np.ndarray = (x - self.centre) @ first.T @ first + self.centre
+        return restored
+
 
 def pca_examples(size: int) -> int:
     """To how many examples of so many elements PCA can be fitted in memory."""

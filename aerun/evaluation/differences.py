@@ -1,0 +1,169 @@
+"""In which settings runs differ, and short names that tell them apart."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from aerun.data.sources import PLACES
+from aerun.evaluation.recorded import RecordedRun
+from aerun.options import show
+
+_NO_SETTINGS = ("seed", "format", "data", "task", "run", "runs")
+_PLACES = {f"dataset.{name}" for name in PLACES}
+_DATA = "data_hash"
+
+
+def same_but_seed(run: RecordedRun) -> str:
+    """What runs of the same settings and data share, whatever their seed."""
+    return json.dumps(dict(_values(run)), sort_keys=True)
+
+
+def settings(run: RecordedRun) -> dict[str, Any]:
+    """Every setting by its dotted key: what was chosen, then every value.
+
+    Files and folders of the data are not among them: the hash of the data is.
+    """
+    chosen = {**run.choices, **dict(_lists(run.config))}
+    kept = {key: value for key, value in chosen.items() if key not in _NO_SETTINGS}
+    return {**dict(_values(run)), **kept}
+
+
+def differing(runs: Sequence[RecordedRun]) -> dict[str, list[Any]]:
+    """The settings that are not the same in all runs.
+
+    Args:
+        runs: One of each group.
+
+    Returns:
+        By dotted key the value in each run, "" where a run has no such setting; first
+        what was typed, in that order, then what was chosen, then values. A class that
+        was chosen with something above it is not named again.
+    """
+    each = [settings(run) for run in runs]
+    keys = dict.fromkeys(key for found in each for key in found)
+    columns = {key: [found.get(key, "") for found in each] for key in keys}
+    columns = {key: values for key, values in columns.items() if _differ(values)}
+    choices = dict.fromkeys(key for run in runs for key in _choices_of(run))
+    typed = dict.fromkeys(key for run in runs for key in run.typed)
+    order = [*typed, *choices, *columns]
+    ordered = {key: columns[key] for key in dict.fromkeys(order) if key in columns}
+    explained = {
+        key
+        for key, values in ordered.items()
+        if key.endswith("_target_")
+        and any(
+            f"{key}.".startswith(f"{choice}.") and _settles(ordered[choice], values)
+            for choice in choices
+            if choice in ordered
+        )
+    }
+    return {key: values for key, values in ordered.items() if key not in explained}
+
+
+def telling(
+    columns: Mapping[str, Sequence[Any]], typed: Iterable[str], *, most: int = 4
+) -> list[str]:
+    """The settings that are enough to tell all runs apart.
+
+    Args:
+        columns: As ``differing`` gives them.
+        typed: Keys that were typed; they come first, even where fewer would do.
+        most: So many of those at most.
+    """
+    wanted = [key for key in columns if key in set(typed)]
+    kept: list[str] = []
+    rows = len(next(iter(columns.values()), ()))
+    for key in [*wanted, *(key for key in columns if key not in wanted)]:
+        more = _num_distinct(columns, [*kept, key], rows)
+        told = more > _num_distinct(columns, kept, rows)
+        if told or (key in wanted and len(kept) < most):
+            kept.append(key)
+    return kept
+
+
+def short_names(columns: Mapping[str, Sequence[Any]], keys: Sequence[str]) -> list[str]:
+    """A name for each run, of the settings that tell it apart.
+
+    Args:
+        columns: Of all settings that differ.
+        keys: Those to be named, as ``telling`` gives them; the value of the first
+            stands without its key where it is a word.
+    """
+    lasts = [key.rpartition(".")[2] for key in keys]
+    shorter = {
+        key: last if lasts.count(last) == 1 else ".".join(key.split(".")[-2:])
+        for key, last in zip(keys, lasts, strict=True)
+    }
+    names = []
+    for row in range(len(next(iter(columns.values()), ()))):
+        parts = []
+        for place, key in enumerate(keys):
+            value = columns[key][row]
+            if value == "":
+                parts.append(f"no {shorter[key]}")
+            elif place == 0 and "." not in key and _is_word(value):
+                parts.append(str(value))
+            else:
+                parts.append(f"{shorter[key]}={show(value)}")
+        names.append(", ".join(parts))
+    return names
+
+
+def _is_word(value: Any) -> bool:
+    return isinstance(value, str) and value not in ("none", "null")
+
+
+def _values(run: RecordedRun) -> Iterator[tuple[str, Any]]:
+    """Every value of a config by its dotted key, and the hash of the data."""
+    for key, node in run.config.items():
+        if key not in _NO_SETTINGS:
+            yield from ((k, v) for k, v in _flat(node, key) if k not in _PLACES)
+    yield _DATA, run.config["data"]["fingerprint"]
+
+
+def _flat(node: Any, key: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(node, Mapping) and node:
+        for name, value in node.items():
+            yield from _flat(value, f"{key}.{name}")
+    elif node != {}:
+        yield key, node
+
+
+def _lists(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Groups of which several are chosen at once, with the names in each."""
+    for key, node in config.items():
+        if not isinstance(node, Mapping) or "_target_" in node or key in _NO_SETTINGS:
+            continue
+        if all(
+            isinstance(part, Mapping) and "_target_" in part for part in node.values()
+        ):
+            yield key, ", ".join(node) or "none"
+
+
+def _choices_of(run: RecordedRun) -> list[str]:
+    chosen = {**run.choices, **dict(_lists(run.config))}
+    # What decides most comes first.
+    return sorted(chosen, key=lambda key: _ORDER.index(key) if key in _ORDER else 9)
+
+
+_ORDER = ("experiment", "model", "dataset", "corruption", "loss", "regularizer")
+
+
+def _differ(values: Sequence[Any]) -> bool:
+    return len({_text(value) for value in values}) > 1
+
+
+def _settles(values: Sequence[Any], others: Sequence[Any]) -> bool:
+    """Whether equal values mean equal others."""
+    pairs = {(_text(a), _text(b)) for a, b in zip(values, others, strict=True)}
+    return len(pairs) == len({_text(value) for value in values})
+
+
+def _num_distinct(
+    columns: Mapping[str, Sequence[Any]], keys: Sequence[str], rows: int
+) -> int:
+    return len({tuple(_text(columns[k][i]) for k in keys) for i in range(rows)})
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)
