@@ -231,10 +231,10 @@ def _taken_apart(overrides: Sequence[str]) -> tuple[list[str], list[str]]:
     for text in overrides:
         if text.startswith("runs="):
             value = text.removeprefix("runs=")
-            inside = value.startswith("[") and not value.endswith("]")
+            inside = value.startswith("[") and value.count("[") > value.count("]")
             patterns += _listed(value)
         elif inside or Path(text).is_dir() or re.fullmatch(r"[^=~+][^=]*", text):
-            inside = inside and not text.endswith("]")
+            inside = inside and text.count("[") >= text.count("]")
             patterns += [text] if Path(text).is_dir() else _listed(text)
         else:
             rest.append(text)

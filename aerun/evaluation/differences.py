@@ -45,7 +45,7 @@ def differing(runs: Sequence[RecordedRun]) -> dict[str, list[Any]]:
     columns = {key: values for key, values in columns.items() if _differ(values)}
     choices = dict.fromkeys(key for run in runs for key in _choices_of(run))
     typed = dict.fromkeys(key for run in runs for key in run.typed)
-    order = [*typed, *choices, *columns]
+    order = [*typed, *choices, *sorted(columns, key=_weight)]
     ordered = {key: columns[key] for key in dict.fromkeys(order) if key in columns}
     explained = {
         key
@@ -142,8 +142,14 @@ def _lists(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _choices_of(run: RecordedRun) -> list[str]:
     chosen = {**run.choices, **dict(_lists(run.config))}
-    # What decides most comes first.
-    return sorted(chosen, key=lambda key: _ORDER.index(key) if key in _ORDER else 9)
+    return sorted(chosen, key=_weight)
+
+
+def _weight(key: str) -> tuple[bool, int]:
+    """Sorts what decides most of a run first: groups before what is in them."""
+    group = key.partition(".")[0]
+    place = _ORDER.index(group) if group in _ORDER else len(_ORDER)
+    return "." in key, place
 
 
 _ORDER = ("experiment", "model", "dataset", "corruption", "loss", "regularizer")
