@@ -22,6 +22,9 @@ CURVES = ("val/mse", "val/loss")
 same function."""
 
 
+_CODE = "model.code"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Statistic:
     """A figure over the seeds of a group."""
@@ -130,7 +133,7 @@ def compare_runs(
         metric=metric,
         groups=tuple(sorted(groups, key=lambda g: _rank(g, metric, descending))),
         telling=tuple(keys),
-        baselines=tuple(_baselines(groups)),
+        baselines=tuple(_baselines(groups, told=_CODE in keys)),
         unfinished=tuple(run for run in runs if not run.completed),
         repeated=tuple(repeated),
         comparable_loss=comparable,
@@ -221,22 +224,27 @@ def _finite(value: Any) -> bool:
     return value is not None and math.isfinite(value)
 
 
-def _baselines(groups: Sequence[Group]) -> list[Baseline]:
-    """A line for each code size, and for each data set where these differ."""
+def _baselines(groups: Sequence[Group], *, told: bool) -> list[Baseline]:
+    """A line for each code size, and for each data set where these differ.
+
+    Args:
+        groups: All.
+        told: Whether their names tell the size of their codes.
+    """
     having: dict[tuple[str, str], list[tuple[str, float]]] = {}
     for group in groups:
         found = group.figures.get("pca/mse")
         if found is not None:
-            code = group.runs[0].config["model"].get("code")
+            code = group.runs[0].config["model"].get(_CODE.rpartition(".")[2])
             title = "PCA" if code is None else f"PCA, code {code}"
             key = title, f"{found.mean:.6g}"
             having.setdefault(key, []).append((group.name, found.mean))
     made = []
     for (title, _), members in having.items():
         names = tuple(name for name, _ in members)
-        # Where there are several, each says whose code size it has.
         of = ", ".join(names) if len(names) < 4 else f"{len(names)} groups"
-        name = f"{title} ({of})" if len(having) > 1 else title
+        alone = told and [t for t, _ in having].count(title) == 1
+        name = title if alone or len(having) == 1 else f"{title} ({of})"
         made.append(Baseline(name=name, mse=members[0][1], groups=names))
     return sorted(made, key=lambda line: line.mse)
 

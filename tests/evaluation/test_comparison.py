@@ -110,15 +110,19 @@ def test_a_figure_that_no_run_has_is_refused():
 def test_pca_is_a_line_for_each_code_size():
     """Best first; the same size is told once, and none where there is no PCA."""
 
-    def run(code: int, pca: float | None):
+    def run(model: str, code: int, pca: float | None):
         metrics = {"test/mse": code / 10, "pca/mse": pca}
-        return run_of(model__code=code, trainer__lr=code / 7, metrics=metrics)
+        return run_of(f"model={model}", model__code=code, metrics=metrics)
 
-    found = compared(run(2, 0.5), run(3, 0.3), run(100, None)).baselines
+    runs = run("simple", 2, 0.5), run("vae", 3, 0.3), run("conv", 100, None)
+    found = compared(*runs).baselines
     assert [(line.name, line.mse) for line in found] == [
-        ("PCA, code 3 (code=3)", 0.3),
-        ("PCA, code 2 (code=2)", 0.5),
+        ("PCA, code 3 (vae)", 0.3),
+        ("PCA, code 2 (simple)", 0.5),
     ]
+    runs = [run_of(model__code=c, metrics={"test/mse": 1, "pca/mse": 1 / c})
+            for c in (2, 5)]  # fmt: skip
+    assert [x.name for x in compared(*runs).baselines] == ["PCA, code 5", "PCA, code 2"]
     once = [run_of(trainer__lr=lr) for lr in (0.1, 0.2)]
     (line,) = compared(*once).baselines
     assert (line.name, line.mse) == ("PCA, code 3", 0.25)
