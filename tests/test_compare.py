@@ -148,7 +148,7 @@ def test_what_is_not_comparable_is_said_everywhere(compared) -> None:
     made, _, err = compared("runs=[sweep/*,other]")
     (warning,) = json.loads((made / "comparison.json").read_text())["warnings"]
     assert "dataset.scale: unit in" in warning
-    assert f"Not comparable: {warning}" in err
+    assert f"Careful: {warning}" in err
     assert warning in (made / "comparison.md").read_text()
 
 

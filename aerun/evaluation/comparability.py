@@ -28,6 +28,8 @@ def warnings(named: Named, *, metric: str) -> list[str]:
         named: Runs that are compared.
         metric: The figure by which they are ranked.
     """
+    if sentence := _of_shapes(named):
+        return [sentence]
     return [
         *_of_data(named),
         *_of_scale(named),
@@ -90,12 +92,20 @@ def _hash(run: RecordedRun) -> Any:
     return run.config["data"]["fingerprint"]
 
 
+def _of_shapes(named: Named) -> str:
+    """Beside which nothing else needs to be said; "" where shapes are the same."""
+
+    def shape(run: RecordedRun) -> str:
+        return "x".join(map(str, run.config["data"]["shape"]))
+
+    if _alike([run for _, run in named], shape):
+        return ""
+    told = _told(named, shape)
+    return f"Examples have different shapes ({told}): no figures are comparable."
+
+
 def _of_data(named: Named) -> Iterator[str]:
     runs = [run for _, run in named]
-    if not _alike(runs, lambda run: run.config["data"]["shape"]):
-        told = _told(named, lambda run: "x".join(map(str, run.config["data"]["shape"])))
-        yield f"Examples have different shapes ({told}): no figures are comparable."
-        return
     if _alike(runs, _hash):
         return
     if not _alike(runs, _source):

@@ -23,6 +23,7 @@ same function."""
 
 
 _CODE = "model.code"
+_LONG = 40  # letters that tell whose code size it is
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -242,7 +243,8 @@ def _baselines(groups: Sequence[Group], *, told: bool) -> list[Baseline]:
     made = []
     for (title, _), members in having.items():
         names = tuple(name for name, _ in members)
-        of = ", ".join(names) if len(names) < 4 else f"{len(names)} groups"
+        of = ", ".join(names)
+        of = of if len(of) <= _LONG or len(names) == 1 else f"{len(names)} groups"
         alone = told and [t for t, _ in having].count(title) == 1
         name = title if alone or len(having) == 1 else f"{title} ({of})"
         made.append(Baseline(name=name, mse=members[0][1], groups=names))

@@ -36,8 +36,8 @@ def differing(runs: Sequence[RecordedRun]) -> dict[str, list[Any]]:
 
     Returns:
         By dotted key the value in each run, "" where a run has no such setting; first
-        what was typed, in that order, then what was chosen, then values. A class that
-        was chosen with something above it is not named again.
+        what was typed, then what was chosen, then values. A class that was chosen with
+        something above it is not named again.
     """
     each = [settings(run) for run in runs]
     keys = dict.fromkeys(key for found in each for key in found)
@@ -45,7 +45,7 @@ def differing(runs: Sequence[RecordedRun]) -> dict[str, list[Any]]:
     columns = {key: values for key, values in columns.items() if _differ(values)}
     choices = dict.fromkeys(key for run in runs for key in _choices_of(run))
     typed = dict.fromkeys(key for run in runs for key in run.typed)
-    order = [*typed, *choices, *sorted(columns, key=_weight)]
+    order = [*sorted(typed, key=_weight), *choices, *sorted(columns, key=_weight)]
     ordered = {key: columns[key] for key in dict.fromkeys(order) if key in columns}
     explained = {
         key
@@ -60,24 +60,25 @@ def differing(runs: Sequence[RecordedRun]) -> dict[str, list[Any]]:
     return {key: values for key, values in ordered.items() if key not in explained}
 
 
-def telling(
-    columns: Mapping[str, Sequence[Any]], typed: Iterable[str], *, most: int = 4
-) -> list[str]:
+def telling(columns: Mapping[str, Sequence[Any]], typed: Iterable[str]) -> list[str]:
     """The settings that are enough to tell all runs apart.
 
     Args:
         columns: As ``differing`` gives them.
-        typed: Keys that were typed; they come first, even where fewer would do.
-        most: So many of those at most.
+        typed: Keys that were typed: where they are enough, no others are named.
     """
-    wanted = [key for key in columns if key in set(typed)]
-    kept: list[str] = []
+    wanted = set(typed)
     rows = len(next(iter(columns.values()), ()))
-    for key in [*wanted, *(key for key in columns if key not in wanted)]:
-        more = _num_distinct(columns, [*kept, key], rows)
-        told = more > _num_distinct(columns, kept, rows)
-        if told or (key in wanted and len(kept) < most):
+    kept: list[str] = []
+    for key in sorted(columns, key=lambda key: key not in wanted):
+        if _num_distinct(columns, [*kept, key], rows) > _num_distinct(
+            columns, kept, rows
+        ):
             kept.append(key)
+    for key in reversed(kept[1:]):  # what later ones tell too
+        rest = [other for other in kept if other != key]
+        if _num_distinct(columns, rest, rows) == rows:
+            kept = rest
     return kept
 
 
@@ -86,8 +87,9 @@ def short_names(columns: Mapping[str, Sequence[Any]], keys: Sequence[str]) -> li
 
     Args:
         columns: Of all settings that differ.
-        keys: Those to be named, as ``telling`` gives them; the value of the first
-            stands without its key where it is a word.
+        keys: Those to be named, as ``telling`` gives them. The first is always told,
+            its value without its key where that is a word; others only where their
+            value is not that of most runs.
     """
     lasts = [key.rpartition(".")[2] for key in keys]
     shorter = {
@@ -99,14 +101,22 @@ def short_names(columns: Mapping[str, Sequence[Any]], keys: Sequence[str]) -> li
         parts = []
         for place, key in enumerate(keys):
             value = columns[key][row]
+            if place and _is_usual(value, columns[key]):
+                continue
             if value == "":
                 parts.append(f"no {shorter[key]}")
             elif place == 0 and "." not in key and _is_word(value):
                 parts.append(str(value))
             else:
                 parts.append(f"{shorter[key]}={show(value)}")
-        names.append(", ".join(parts))
+        names.append(" ".join(parts))
     return names
+
+
+def _is_usual(value: Any, values: Sequence[Any]) -> bool:
+    """Whether most have this value."""
+    same = [_text(other) == _text(value) for other in values]
+    return 2 * sum(same) > len(same)
 
 
 def _is_word(value: Any) -> bool:
@@ -137,7 +147,8 @@ def _lists(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         if all(
             isinstance(part, Mapping) and "_target_" in part for part in node.values()
         ):
-            yield key, ", ".join(node) or "none"
+            names = ",".join(node) or "none"
+            yield key, f"[{names}]" if len(node) > 1 else names
 
 
 def _choices_of(run: RecordedRun) -> list[str]:

@@ -23,6 +23,7 @@ from aerun.tasks.side_by_side import label, side_by_side
 log = logging.getLogger("aerun")
 
 _LOSS = "test/loss"
+_COLUMNS = 3  # of settings beside each other; of more, the groups' names are told
 
 
 def compare(
@@ -114,12 +115,13 @@ def _ranking(found: Comparison) -> tuple[list[str], list[list[str]]]:
     figures += [COMPARABLE] if found.metric != COMPARABLE else []
     if found.comparable_loss and _LOSS not in figures:
         figures.append(_LOSS)
-    keys = list(found.telling) or ["group"]
+    apart = found.telling if len(found.telling) <= _COLUMNS else ()
+    keys = list(apart) or ["group"]
     rows = []
     for rank, group in enumerate(found.groups, start=1):
-        said = [_typed(group.settings[key]) or "-" for key in found.telling]
+        said = [_typed(group.settings[key]) or "-" for key in apart] or [group.name]
         cells = [_figure(group, name) for name in figures]
-        rows.append([str(rank), *(said or [group.name]), str(len(group.runs)), *cells])
+        rows.append([str(rank), *said, str(len(group.runs)), *cells])
     for line in found.baselines:
         blank = [""] * (len(keys) - 1)
         cells = [f"{line.mse:.5g}" if name == COMPARABLE else "" for name in figures]
@@ -215,7 +217,7 @@ def _page(found: Comparison, notes: list[str], pictures: list[str]) -> Iterator[
     yield ""
     yield _headline(found)
     for warning in found.warnings:
-        yield from ("", f"> **Not comparable:** {warning}")
+        yield from ("", f"> **Careful:** {warning}")
     yield ""
     yield from markdown(*_ranking(found))
     yield ""
@@ -266,4 +268,4 @@ def _tell(found: Comparison, notes: list[str]) -> None:
     for note in notes:
         log.info("%s", note)
     for warning in found.warnings:
-        log.warning("Not comparable: %s", warning)
+        log.warning("Careful: %s", warning)

@@ -63,7 +63,7 @@ def test_names_are_of_what_was_typed():
         for c in (2, 3)
     ]
     assert named(*both) == [
-        "simple, code=2", "simple, code=3", "vae, code=2", "vae, code=3",
+        "simple code=2", "simple code=3", "vae code=2", "vae code=3",
     ]  # fmt: skip
 
 
@@ -85,11 +85,21 @@ def test_keys_of_the_same_last_part_are_told_apart():
         keys = ("regularizer.kl.weight", "regularizer.l1.weight")
         return run_of(regularizer=nodes, typed=keys)
 
-    assert named(run(1, 1), run(1, 2), run(3, 1)) == [
-        "kl.weight=1, l1.weight=1",
-        "kl.weight=1, l1.weight=2",
-        "kl.weight=3, l1.weight=1",
+    assert named(run(1, 1), run(1, 2), run(3, 1), run(3, 2)) == [
+        "kl.weight=1 l1.weight=1",
+        "kl.weight=1 l1.weight=2",
+        "kl.weight=3 l1.weight=1",
+        "kl.weight=3 l1.weight=2",
     ]
+
+
+def test_what_most_runs_have_is_not_repeated():
+    """A name says what is special of its run, behind what comes first."""
+    changes = [{}, {"trainer__lr": 0.5}, {"model__code": 9}, {"trainer__lr": 0.7}]
+    runs = [run_of("model=vae", **each) for each in changes]
+    assert named(run_of(), *runs) == [
+        "simple", "vae", "vae lr=0.5", "vae code=9", "vae lr=0.7",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("places", [(0, 1), (1, 0)])
