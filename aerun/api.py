@@ -47,7 +47,7 @@ def run(overrides: Sequence[str] = ()) -> Run:
             ``["task=resume", "run=last"]``.
 
     Returns:
-        The run.
+        The run; of a task on several runs, the directory that it made.
 
     Raises:
         BadRequest: The request has mistakes; nothing was started.

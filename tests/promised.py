@@ -45,6 +45,18 @@ def codes(folder: Path, run: Path, printed: str) -> None:
     assert len((made / "codes.csv").read_text().splitlines()) == 1798
 
 
+def comparison(folder: Path, run: Path, printed: str) -> None:
+    """Two comparisons of one sweep, each with every file that the page names."""
+    made = sorted(folder.glob("outputs/comparisons/*/*"))
+    assert len(made) == 2
+    for each in made:
+        names = {path.name for path in each.iterdir()}
+        assert names == {"comparison.md", "comparison.csv", "runs.csv", "curves.png",
+                         "comparison.json", "reconstructions.png"}  # fmt: skip
+        rows = (each / "comparison.csv").read_text().splitlines()
+        assert len(rows) == 1 + 2 + 2, "a head, groups, PCA"
+
+
 def worth(folder: Path, run: Path, printed: str) -> None:
     """All figures that the page names."""
     made = json.loads((run / "evaluate/evaluation.json").read_text())

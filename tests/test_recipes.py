@@ -140,7 +140,8 @@ def _smaller(arguments: list[str]) -> list[str]:
     """The same request with little to do."""
     if arguments[0].startswith("--") and arguments[0] != "--config-dir":
         return arguments
-    if {"task=reconstruct", "task=encode", "task=sample"} & set(arguments):
+    as_it_is = {"task=reconstruct", "task=encode", "task=sample", "task=compare"}
+    if as_it_is & set(arguments):
         return arguments
     if "task=evaluate" in arguments:
         return [*arguments, "task.centres=100", "task.steps=20"]
@@ -271,6 +272,7 @@ PROMISES = {
     "Layer by layer": promised.levels,
     "Samples, and walks through the codes": promised.samples,
     "Codes as arrays": promised.codes,
+    "Comparing runs": promised.comparison,
     "What a run is worth": promised.worth,
     "Your own photos": _own_photos,
     "Reconstructing a folder": _a_folder,

@@ -52,7 +52,7 @@ def same_units(one: RecordedRun, other: RecordedRun) -> bool:
     """Whether a model of one run may be given the examples of another as they are."""
     keys = ["shape", "feature_names", "dtype"]
     # The range of the same data set depends on how many examples were looked at.
-    if not _alike([one, other], _source):
+    if not _alike([one, other], lambda run: [_source(run), _option("binarize")(run)]):
         keys += ["stored_low", "stored_high"]
     return _alike([one, other], lambda run: [run.config["data"][key] for key in keys])
 

@@ -13,11 +13,13 @@ from aerun.reporting.canvas import (
     CLASS_COLOURS,
     INK,
     LABEL_SIZE,
+    TICK_SIZE,
     add_legend,
     new_figure,
     plain,
     shorten,
     style_axes,
+    text_width,
     to_png,
 )
 from aerun.reporting.curves import LOG_ABOVE, MAXIMUM_MARKED
@@ -61,15 +63,17 @@ def course_panels(
             f"curve and at most {MAXIMUM_LINES} groups"
         )
     colours = dict(zip(names, CLASS_COLOURS, strict=False))
-    figure = new_figure(2.2 + 4.2 * len(panels), 3.9, title=title)
+    drawn = [name for name in names if any(name in panel for panel in panels.values())]
+    shown = [shorten(name, 24) for name in drawn]
+    legend = max(text_width(plain(text), TICK_SIZE) for text in shown)
+    figure = new_figure(0.8 + legend + 4.6 * len(panels), 3.9, title=title)
     grid = figure.subplots(1, len(panels), squeeze=False).ravel()
     for axes, (quantity, bands) in zip(grid, panels.items(), strict=True):
         _draw(axes, bands, colours)
         axes.set_title(plain(quantity), fontsize=LABEL_SIZE, color=INK)
         axes.set_xlabel("epoch", fontsize=LABEL_SIZE, color=INK)
-    drawn = [name for name in names if any(name in panel for panel in panels.values())]
     handles = [Line2D([], [], color=colours[name], linewidth=1.6) for name in drawn]
-    add_legend(figure, handles, [shorten(name, 24) for name in drawn], side="right")
+    add_legend(figure, handles, shown, side="right")
     return to_png(figure)
 
 

@@ -121,6 +121,20 @@ def test_tasks_on_no_run_refuse_them(alone: Path, capsys, task: str) -> None:
     assert "runs=[a,b]: only tasks on several runs" in capsys.readouterr().err
 
 
+def test_an_experiment_cannot_choose_a_task_on_runs(alone: Path, capsys) -> None:
+    """It says what to write instead."""
+    own = alone / "own/experiment"
+    own.mkdir(parents=True)
+    text = "# @package _global_\ndefaults:\n  - override /task: compare\n"
+    (own / "again.yaml").write_text(text)
+    asked = ["--config-dir", "own", "experiment=again"]
+    said = "works on runs: write it on the command line, with runs=[DIR,...]."
+    assert main(asked) == 2
+    assert f"task=compare: {said}" in capsys.readouterr().err
+    assert main([*asked, "-m", "seed=0,1"]) == 2
+    assert "makes no new run" in capsys.readouterr().err
+
+
 def test_runs_that_did_not_end_are_no_comparison(alone: Path, capsys) -> None:
     """Nothing can be averaged where nothing is final."""
     write_run(alone / "runs/a", run_of(status="failed"))

@@ -90,6 +90,7 @@ def test_many_names_are_cut():
         ({"data__shape": [1, 9, 9]}, False, False),
         ({"data__dtype": "float32"}, True, False),
         ({"data__stored_high": 9.0}, True, True),
+        ({"data__stored_high": 1.0, "dataset__binarize": "fixed"}, False, False),
         ({"data__stored_high": 9.0, "dataset___target_": "mine"}, False, False),
         ({"dataset___target_": "mine"}, False, True),
     ],

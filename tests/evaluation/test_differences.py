@@ -98,7 +98,7 @@ def test_what_most_runs_have_is_not_repeated():
     changes = [{}, {"trainer__lr": 0.5}, {"model__code": 9}, {"trainer__lr": 0.7}]
     runs = [run_of("model=vae", **each) for each in changes]
     assert named(run_of(), *runs) == [
-        "simple", "vae", "vae lr=0.5", "vae code=9", "vae lr=0.7",
+        "simple code=3", "vae", "vae lr=0.5", "vae code=9", "vae lr=0.7",
     ]  # fmt: skip
 
 
