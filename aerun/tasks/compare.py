@@ -264,7 +264,8 @@ def _tell(found: Comparison, notes: list[str]) -> None:
     log.info("Mean +- standard deviation over n seeds.")
     others = len(found.groups[0].settings) - len(found.telling)
     if others:
-        log.info("They also differ in %d other settings, see comparison.md.", others)
+        what = f"{others} other setting{'s' * (others > 1)}"
+        log.info("They also differ in %s, see comparison.md.", what)
     for note in notes:
         log.info("%s", note)
     for warning in found.warnings:
