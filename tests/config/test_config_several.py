@@ -10,6 +10,7 @@ from aerun.cli import main
 from aerun.config import several
 from aerun.config.mistakes import BadRequest
 from aerun.config.several import find_runs, recorded_run
+from aerun.config.stored import resume_request
 
 FOLDERS = ["day1/9_vae", "day1/10_vae", "day2/8_conv", "sweeps/day/s/0",
            "sweeps/day/s/1", "sweeps/day/s/deep/er/2"]  # fmt: skip
@@ -133,6 +134,15 @@ def test_an_experiment_cannot_choose_a_task_on_runs(alone: Path, capsys) -> None
     assert f"task=compare: {said}" in capsys.readouterr().err
     assert main([*asked, "-m", "seed=0,1"]) == 2
     assert "makes no new run" in capsys.readouterr().err
+
+
+def test_a_run_of_before_there_was_this_key_goes_on(alone: Path) -> None:
+    """Its config lacks ``runs``, which no run has a value of."""
+    run = run_of()
+    del run.config["runs"]
+    write_run(alone / "old", run)
+    config, _ = resume_request(["task=resume", "run=old", "trainer.epochs=3"])
+    assert config["trainer"]["epochs"] == 3
 
 
 def test_runs_that_did_not_end_are_no_comparison(alone: Path, capsys) -> None:
