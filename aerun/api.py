@@ -1,6 +1,5 @@
 """aerun from Python: the command as a function, and trained models ready for use."""
 
-import csv
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,15 +25,7 @@ class Run:
     @property
     def metrics(self) -> list[dict[str, Any]]:
         """The rows of ``metrics.csv``: numbers, and names of phases."""
-        with open(self.directory / "metrics.csv", encoding="utf-8") as file:
-            return [
-                {
-                    key: value if key == "phase" else float(value)
-                    for key, value in row.items()
-                    if value != ""
-                }
-                for row in csv.DictReader(file)
-            ]
+        return RunDirectory(self.directory).read_table("metrics.csv")
 
     @property
     def config(self) -> dict[str, Any]:
@@ -74,7 +65,7 @@ def run(overrides: Sequence[str] = ()) -> Run:
             ``["task=resume", "run=last"]``.
 
     Returns:
-        The run.
+        The run; of a task on several runs, the directory that it made.
 
     Raises:
         BadRequest: The request has mistakes; nothing was started.

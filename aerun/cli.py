@@ -125,12 +125,14 @@ def request(
     composer = Composer(config_dir)
     task = (value_of("task", overrides) or "train").strip("'\"")
     place = composer.works_in(task)
-    if multirun and place in ("run", "part", "nothing"):
+    if multirun and place in ("run", "part", "runs", "nothing"):
         raise BadRequest([Mistake(typed="-m", problem=f"is not for task={task}.")])
     if place == "run":
         return _resume(overrides)
     if place == "part":
         return _on_run(composer, overrides)
+    if place == "runs":
+        return _on_runs(composer, overrides)
     typed, overrides = overrides, [_pinned(override) for override in overrides]
     config = composer.compose(overrides, multirun=multirun)
     for line in composer.shadowed(config):
@@ -142,9 +144,12 @@ def request(
         place = str(config.task.get("works_in"))
         if place == "nothing":
             return _look(composer, config, overrides)
-        if place in ("run", "part"):
+        if place in ("run", "part", "runs"):
             name = config.hydra.runtime.choices.task
-            problem = "works on a run: write it on the command line, with run=DIR."
+            which = "runs: write it on the command line, with runs=[DIR,...]."
+            if place != "runs":
+                which = "a run: write it on the command line, with run=DIR."
+            problem = f"works on {which}"
             raise BadRequest([Mistake(typed=f"task={name}", problem=problem)])
         return _run(composer, config)
     except BadRequest as error:
@@ -214,6 +219,24 @@ def _on_run(composer: Any, overrides: Sequence[str]) -> Path:
     with telling(config):
         written: Path = make(config["task"])(config, directory)
     return written
+
+
+def _on_runs(composer: Any, overrides: Sequence[str]) -> Path:
+    """Carry out a task that reads several runs, in a directory of its own."""
+    from hydra.core.hydra_config import HydraConfig
+
+    from aerun.config.approve import place_of
+    from aerun.config.several import runs_request
+    from aerun.rundir import claimed
+    from aerun.wiring import make
+
+    request, composed = runs_request(composer, overrides)
+    HydraConfig.instance().set_config(composed)
+    path, exact = place_of(composed, "hydra.run.dir")
+    task = make(request["task"])
+    with claimed(path, exact=exact) as directory:
+        task(request, directory)
+    return directory
 
 
 def _look(

@@ -170,3 +170,16 @@ def _keywords(function: Any) -> dict[str, Any]:
         for p in parameters
         if p.kind is p.KEYWORD_ONLY and p.name not in ("draws", *bound)
     }
+
+
+def show(value: Any) -> str:
+    """A value as one would type it."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{k}: {show(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(show, value)) + "]"
+    return str(value)

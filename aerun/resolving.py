@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from aerun.data import Spec
+from aerun.data.sources import PLACES
 from aerun.shapes import shapes_only
 from aerun.wiring import locate, make
 
@@ -65,10 +66,6 @@ def placed(config: Config) -> dict[str, Any]:
         ):
             node[key] = os.path.abspath(os.path.expanduser(path))
     return made
-
-
-PLACES = ("path", "test_path", "root")
-"""Options of a data set that name a file or folder."""
 
 
 def best_device() -> str:

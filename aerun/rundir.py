@@ -11,7 +11,7 @@ import json
 import os
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +68,31 @@ def claim(path: Path, *, exact: bool) -> Path:
             candidate = path.with_name(f"{path.name}_{number}")
         except OSError as error:
             raise _impossible(candidate, error) from None
+
+
+@contextmanager
+def claimed(path: Path, *, exact: bool) -> Iterator[Path]:
+    """A directory of its own, as ``claim`` makes it, which is not left empty.
+
+    Args:
+        path: The wanted place.
+        exact: Whether the place was asked for by name.
+
+    Raises:
+        RunDirectoryError: ``exact`` and already in use.
+    """
+    path = path.absolute()
+    there = next(p for p in (path, *path.parents) if p.exists())
+    directory = claim(path, exact=exact)
+    try:
+        yield directory
+    except BaseException:
+        with suppress(OSError):  # what is not empty stays
+            for folder in (directory, *directory.parents):
+                if folder == there:
+                    break
+                folder.rmdir()
+        raise
 
 
 def _impossible(path: Path, error: OSError) -> RunDirectoryError:
@@ -164,6 +189,22 @@ class RunDirectory:
             FileNotFoundError: There is no such file.
         """
         return yaml.safe_load((self.path / name).read_text(encoding="utf-8"))
+
+    def read_table(self, name: str) -> list[dict[str, Any]]:
+        """The rows of a CSV file of figures: numbers, and names of phases.
+
+        Raises:
+            FileNotFoundError: There is no such file.
+        """
+        with open(self.path / name, encoding="utf-8", newline="") as file:
+            return [
+                {
+                    key: value if key == "phase" else float(value)
+                    for key, value in row.items()
+                    if value != ""
+                }
+                for row in csv.DictReader(file)
+            ]
 
     # -- checkpoints -----------------------------------------------------------------
 

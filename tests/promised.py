@@ -103,6 +103,18 @@ def onnx(folder: Path, run: Path, printed: str) -> None:
             assert (run / name / file).is_file()
 
 
+def comparison(folder: Path, run: Path, printed: str) -> None:
+    """Two comparisons of one sweep, each with every file that the page names."""
+    made = sorted(folder.glob("outputs/comparisons/*/*"))
+    assert len(made) == 2
+    for each in made:
+        names = {path.name for path in each.iterdir()}
+        assert names == {"comparison.md", "comparison.csv", "runs.csv", "curves.png",
+                         "comparison.json", "reconstructions.png"}  # fmt: skip
+        rows = (each / "comparison.csv").read_text().splitlines()
+        assert len(rows) == 1 + 2 + 2, "a head, groups, PCA"
+
+
 def worth(folder: Path, run: Path, printed: str) -> None:
     """All figures that the page names."""
     made = json.loads((run / "evaluate/evaluation.json").read_text())

@@ -142,7 +142,8 @@ def _smaller(arguments: list[str]) -> list[str]:
     """The same request with little to do."""
     if arguments[0].startswith("--") and arguments[0] != "--config-dir":
         return arguments
-    as_they_are = {"task=reconstruct", "task=encode", "task=sample", "task=export"}
+    as_they_are = {"task=reconstruct", "task=encode", "task=sample", "task=export",
+                   "task=compare"}  # fmt: skip
     if as_they_are & set(arguments):
         return arguments
     if "task=evaluate" in arguments:
@@ -275,6 +276,7 @@ PROMISES = {
     "Layer by layer": promised.levels,
     "Samples, and walks through the codes": promised.samples,
     "Codes as arrays": promised.codes,
+    "Comparing runs": promised.comparison,
     "What a run is worth": promised.worth,
     "Your own photos": _own_photos,
     "Reconstructing a folder": _a_folder,

@@ -17,12 +17,13 @@ from aerun.build import (
     sketch_objective,
     trainer_options,
 )
-from aerun.config.check import check, check_data, check_output, show
+from aerun.config.check import check, check_data, check_output
 from aerun.config.compose import explained, plain
 from aerun.config.leftovers import without_leftovers
 from aerun.config.mistakes import BadRequest, Mistake
 from aerun.config.stored import find_run
 from aerun.errors import AerunError, DataError
+from aerun.options import show
 from aerun.resolving import resolve
 from aerun.training.state import load_weights
 
@@ -66,14 +67,20 @@ def approve(config: DictConfig, *, output: str | None) -> dict[str, Any]:
 
 
 def claim_output(config: DictConfig, output: str) -> Path:
-    """Create the directory of an approved request; one typed by name is taken as it is.
+    """Create the directory of an approved request.
 
     Raises:
         RunDirectoryError: It was typed and is in use.
     """
+    path, exact = place_of(config, output)
+    return rundir.claim(path, exact=exact)
+
+
+def place_of(config: DictConfig, output: str) -> tuple[Path, bool]:
+    """The directory of a request; whether it was typed: then it is taken as it is."""
     typed = [str(override) for override in config.hydra.overrides.hydra]
     exact = any(override.startswith(f"{output}=") for override in typed)
-    return rundir.claim(Path(_directory(config, output)), exact=exact)
+    return Path(_directory(config, output)), exact
 
 
 def _directory(config: DictConfig, key: str) -> str:

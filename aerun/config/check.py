@@ -13,7 +13,7 @@ from aerun.config.types import problem_with
 from aerun.data import Spec
 from aerun.features import Feature, features
 from aerun.objective import Reduction
-from aerun.options import NonNegativeKnob, Seed, option_types
+from aerun.options import NonNegativeKnob, Seed, option_types, show
 from aerun.wiring import UnknownTarget, is_part, locate
 
 _INJECTED = {"shape", "feature_names"}
@@ -24,6 +24,10 @@ _OF_MODEL = frozenset({"code_size"})
 
 _MAY_BE_NONE = frozenset({"corruption", "tracker"})
 """Groups whose option none builds nothing."""
+
+_TAKEN_BY = {"run": "a run that exists, such as task=resume",
+             "runs": "several runs, such as task=compare"}  # fmt: skip
+"""Tasks that take what a training does not."""
 
 _ABSENT = object()
 """Of no type that an option may have."""
@@ -37,6 +41,7 @@ class RootOptions:
     device: str
     init_from: str | None
     run: str | None
+    runs: list[str] | str | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,8 +55,9 @@ class LossOptions:
 class TaskOptions:
     """Options that every task has."""
 
-    works_in: Literal["new", "run", "part", "nothing"]
-    """A new run directory, that of ``run=``, a folder inside it, or none at all."""
+    works_in: Literal["new", "run", "part", "runs", "nothing"]
+    """A new run directory, that of ``run=``, a folder inside it, a directory made from
+    those of ``runs=``, or none at all."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -98,9 +104,12 @@ def check(config: Mapping[str, Any]) -> list[Mistake]:
         elif group not in _MAY_BE_NONE or config[group].get("_target_") is not None:
             mistakes += _check_node(config[group], group, everywhere, hosts.get(group))
     mistakes += _check_device(config.get("device"), config["trainer"].get("precision"))
-    if config.get("run") is not None:
-        problem = "only tasks on a run that exists take it, such as task=resume."
-        mistakes.append(Mistake(typed=f"run={config['run']}", problem=problem))
+    for key, tasks in _TAKEN_BY.items():
+        if config.get(key) is not None:
+            problem = f"only tasks on {tasks}, take it."
+            mistakes.append(
+                Mistake(typed=f"{key}={show(config[key])}", problem=problem)
+            )
     if not mistakes:
         mistakes += _check_features(config)
     return mistakes
@@ -302,14 +311,3 @@ def _parts(
     for name, value in node.items():
         if isinstance(value, Mapping):
             yield from _parts(value, f"{key}.{name}" if key else name, own)
-
-
-def show(value: Any) -> str:
-    """A value as one would type it."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{k}: {show(v)}" for k, v in value.items()) + "}"
-    return str(value)

@@ -219,6 +219,8 @@ class Composer:
         """Where a task works; None where there is none or its file does not say."""
         found = self.loader.repository.load_config(f"task/{task}")
         config = None if found is None else found.config
+        if config is not None and found.header.get("package") == "_global_":
+            config = config.get("task")  # of a file that sets more than the task
         return None if config is None else config.get("works_in")
 
     def _groups(self) -> list[str]:

@@ -41,7 +41,8 @@ def resume_request(overrides: Sequence[str]) -> tuple[dict[str, Any], Path]:
     Raises:
         BadRequest: A key that cannot change, a bad value, no run there.
     """
-    typed = _parsed(overrides)
+    typed = parsed(overrides)
+    _one_run(typed)
     directory = find_run(typed.pop("run", None))
     typed.pop("task")
     mistakes = [
@@ -68,7 +69,7 @@ def check_stored(config: Mapping[str, Any]) -> None:
     from aerun.config.check import check
 
     own = {key: value for key, value in config.items() if key not in ("format", "data")}
-    if mistakes := check({**own, "run": None}):
+    if mistakes := check({**own, "run": None, "runs": None}):
         raise BadRequest(mistakes)
 
 
@@ -130,14 +131,32 @@ def stored_config(directory: Path) -> dict[str, Any]:
     return config
 
 
-def _parsed(overrides: Sequence[str]) -> dict[str, Any]:
+def _one_run(typed: dict[str, Any]) -> None:
+    """Refuse ``runs=`` of a task that takes ``run=``.
+
+    Raises:
+        BadRequest: It was typed.
+    """
+    if (several := typed.pop("runs", None)) is not None:
+        problem = "is for tasks on several runs; this one takes run=DIR."
+        raise BadRequest([Mistake(typed=f"runs={several}", problem=problem)])
+
+
+def parsed(overrides: Sequence[str]) -> dict[str, Any]:
+    """Overrides by their keys; ``run`` and ``runs`` as they are.
+
+    Raises:
+        BadRequest: One breaks Hydra's grammar, or is a sweep.
+    """
     parser = OverridesParser.create()
     typed: dict[str, Any] = {}
     mistakes = []
     for text in overrides:
-        if text.startswith("run="):  # a path as it is, whatever Hydra's grammar says
-            path = text.removeprefix("run=").strip("'\"")
-            typed["run"] = None if path == "null" else path
+        if text.startswith(("run=", "runs=")):
+            # A path as it is, whatever Hydra's grammar says.
+            key, _, path = text.partition("=")
+            path = path.strip("'\"")
+            typed[key] = None if path == "null" else path
             continue
         try:
             override = parser.parse_override(text)
@@ -178,7 +197,8 @@ def task_request(
         BadRequest: A key of something that the run has settled, a bad value, no run.
         RunDirectoryError: The run saved no weights.
     """
-    typed = _parsed(overrides)
+    typed = parsed(overrides)
+    _one_run(typed)
     directory = find_run(typed.pop("run", None))
     config = stored_config(directory)
     if "data" not in config:

@@ -10,6 +10,9 @@ from aerun.data.mapped import Mapped
 from aerun.data.splits import Source, non_finite
 from aerun.errors import DataError
 
+PLACES = ("path", "test_path", "root")
+"""Options of a data set that name a file or folder."""
+
 _TYPES = {"uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64"}
 """Of examples; PyTorch cannot index unsigned types wider than 8 bits."""
 _SHOWN = 6  # names that a message lists

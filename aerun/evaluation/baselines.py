@@ -38,6 +38,12 @@ class Principal:
         squares: np.ndarray = np.square(np.subtract(restored, centred, out=restored))
         return squares
 
+    def reconstruct(self, x: np.ndarray, size: int) -> np.ndarray:
+        """What the first ``size`` components keep of examples, [N, D]."""
+        first = self.components[:size]
+        restored: np.ndarray = (x - self.centre) @ first.T @ first + self.centre
+        return restored
+
 
 def principal(train: Split, size: int) -> Principal | None:
     """PCA of a training part, of as many of its examples as fit into memory.

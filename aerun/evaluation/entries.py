@@ -115,10 +115,14 @@ def table(figures: Sequence[Figure]) -> list[str]:
 
 
 def _shown(figure: Figure) -> str:
-    """Value +- standard error, with two digits of the error."""
-    value, error = figure.value, figure.standard_error
+    value = figure.value
     if isinstance(value, list):
         return f"{min(value):.3g} to {max(value):.3g}"
+    return with_error(value, figure.standard_error)
+
+
+def with_error(value: float, error: float | None) -> str:
+    """Value +- error, with two digits of the error; the value alone without one."""
     if error is None or not math.isfinite(error) or error <= 0:
         return f"{value:.5g}"
     digits = max(0, 1 - math.floor(math.log10(error)))

@@ -4,6 +4,7 @@ Figures are built as objects: pyplot would keep them in a global registry and pi
 a backend from the environment.
 """
 
+import math
 import textwrap
 from collections.abc import Sequence
 from functools import cache
@@ -90,6 +91,7 @@ def new_panels(
     below: float,
     shared: bool,
     title: str,
+    labels: Sequence[str] = (),
 ) -> tuple[Figure, np.ndarray]:
     """Start a figure of equal panels at fixed places, with room for a legend below.
 
@@ -103,6 +105,7 @@ def new_panels(
         below: Room for the labels under the lowest panels, inches.
         shared: Whether all panels have the same axes, labelled at the rim only.
         title: Wrapped to the width; taken literally, not as mathematics.
+        labels: Of the legend, where it may need more than one row.
 
     Returns:
         The figure, and its axes [lines, columns].
@@ -112,7 +115,8 @@ def new_panels(
     width = left + columns * size[0] + (columns - 1) * between + 0.2
     text = wrap_title(title, width)
     above = 0.5 + 0.19 * len(text.splitlines())
-    under = below + 0.4
+    rows = math.ceil(len(labels) / _legend_columns(labels, width)) if labels else 1
+    under = below + 0.4 + 0.18 * (rows - 1)
     height = above + lines * size[1] + (lines - 1) * gap + under
 
     figure = Figure(figsize=(width, height), dpi=DPI)
@@ -150,7 +154,7 @@ def add_legend(
         figure: Made by :func:`new_figure` or, for side "bottom", :func:`new_panels`.
         handles: One drawn example per label.
         labels: Taken literally; long ones are shortened.
-        side: "right" (one column) or "bottom" (one row).
+        side: "right" (one column) or "bottom" (one row, or as many as it takes).
     """
     place = {"right": "outside right center", "bottom": "outside lower center"}[side]
     if figure.get_layout_engine() is None:
@@ -159,10 +163,17 @@ def add_legend(
     figure.legend(
         handles=list(handles),
         labels=[plain(shorten(label, 24)) for label in labels],
-        ncols=len(labels) if side == "bottom" else 1,
+        ncols=_legend_columns(labels, figure.get_figwidth()) if side == "bottom" else 1,
         frameon=False,
         **look,
     )
+
+
+def _legend_columns(labels: Sequence[str], width: float) -> int:
+    """How many entries of a legend stand beside each other in a width in inches."""
+    widest = max(text_width(plain(shorten(label, 24)), TICK_SIZE) for label in labels)
+    # Before an entry stands its line, and around both is some space.
+    return max(1, min(len(labels), int((width - 0.2) / (widest + 0.6))))
 
 
 def fitted_limits(values: np.ndarray) -> tuple[float, float]:

@@ -200,6 +200,7 @@ def _profiles(
         below=0.5 + deepest,
         shared=True,
         title=title,
+        labels=list(rows),
     )
     styles = _line_styles(len(rows), marked=few)
     for index, axes in enumerate(grid.flat):

@@ -97,7 +97,7 @@ class Sweeper(HydraSweeper):
 
 def _only_new(config: DictConfig) -> None:
     """A sweep makes new runs; a task that does not is for a command of its own."""
-    if config.task.get("works_in") in ("run", "part", "nothing"):
+    if config.task.get("works_in") in ("run", "part", "runs", "nothing"):
         name = config.hydra.runtime.choices.task
         problem = "makes no new run, so it cannot be a job of a sweep; leave out -m."
         raise BadRequest([Mistake(typed=f"task={name}", problem=problem)])

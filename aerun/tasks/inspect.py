@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from aerun.build import Built, build, load_data, sketch
 from aerun.data import Data
+from aerun.reporting.columns import aligned
 from aerun.resolving import placed, resolve
 from aerun.shapes import shapes_only
 from aerun.tasks.estimate import memory, time_of_steps
@@ -234,8 +235,4 @@ def _table(rows: Sequence[tuple[str, ...]]) -> list[str]:
         return []
     cut = [tuple(c if len(c) <= _WIDTH else c[: _WIDTH - 3] + "..." for c in row)
            for row in rows]  # fmt: skip
-    widths = [max(len(cell) for cell in column) for column in zip(*cut, strict=True)]
-    return [
-        "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip()
-        for row in cut
-    ]
+    return aligned(cut)

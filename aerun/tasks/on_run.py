@@ -16,7 +16,7 @@ from aerun.data.classes import excluded_classes
 from aerun.data.mapped import block_slices
 from aerun.progress import progress_bar
 from aerun.resolving import best_device
-from aerun.rundir import RunDirectory, claim
+from aerun.rundir import RunDirectory, claimed
 from aerun.trained import trained
 
 log = logging.getLogger("aerun")
@@ -33,13 +33,8 @@ def device_of(config: Mapping[str, Any]) -> torch.device:
 @contextmanager
 def task_folder(directory: Path, name: str) -> Iterator[Path]:
     """A folder of its own inside the run's, which is not left empty."""
-    folder = claim(directory / name, exact=False)
-    try:
+    with claimed(directory / name, exact=False) as folder:
         yield folder
-    except BaseException:
-        if not any(folder.iterdir()):
-            folder.rmdir()
-        raise
 
 
 class GivenExamples:

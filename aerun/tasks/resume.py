@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from aerun.build import build, load_data
+from aerun.data.sources import PLACES
 from aerun.errors import DataError
-from aerun.resolving import PLACES, resolve
+from aerun.resolving import resolve
 from aerun.rundir import RunDirectory
 from aerun.tasks.interruption import stop_signals
 from aerun.tasks.recorder import Recorder

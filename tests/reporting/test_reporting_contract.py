@@ -10,6 +10,7 @@ from sklearn.datasets import load_digits
 from aerun.reporting.activity import activity
 from aerun.reporting.bars import kl_per_dimension
 from aerun.reporting.chain import chain_map
+from aerun.reporting.courses import Band, course_panels
 from aerun.reporting.curves import loss_curves
 from aerun.reporting.filters import filter_grid
 from aerun.reporting.images import image_grid, sample_grid, vector_grid
@@ -39,6 +40,15 @@ ROWS = [
 
 PHASES = [{**row, "phase": f"level_{1 + (row['epoch'] > 12)}"} for row in ROWS]
 
+COURSES = {
+    f"${n}_ a group of a long name": Band(
+        epochs=np.arange(1, 31),
+        mean=(2 + n) / np.arange(1, 31),
+        deviation=None if n % 2 else 0.3 / np.arange(1, 31),
+    )
+    for n in range(10)
+}
+
 grid = partial(image_grid, low=0.0, high=1.0)
 samples = partial(sample_grid, low=0.0, high=1.0)
 vectors = partial(vector_grid, feature_names=None)
@@ -61,6 +71,14 @@ FIGURES = {
     "curves of ten phases": partial(
         loss_curves, [{**row, "phase": f"level_{row['epoch'] // 3}"} for row in ROWS]
     ),
+    "courses of ten groups": partial(
+        course_panels, {"val/mse": COURSES, "val/loss": COURSES}, names=list(COURSES)
+    ),
+    "a course of an epoch": partial(
+        course_panels,
+        {"val/mse": {"a": Band(epochs=np.ones(1), mean=np.ones(1), deviation=None)}},
+        names=["a"],
+    ),
     "digits": partial(grid, pair(IMAGES[:10])),
     "three rows": partial(grid, {**pair(IMAGES[:10]), "corrupted": IMAGES[10:20]}),
     "28 x 20": partial(grid, pair(np.ones((3, 1, 28, 20)))),
@@ -75,6 +93,9 @@ FIGURES = {
     "vectors in 16-D": partial(vectors, pair(CODES)),
     "vectors, 1 example": partial(vectors, pair(CODES[:1])),
     "vectors, 4 examples": partial(vectors, pair(CODES[:4])),
+    "five rows of vectors in 16-D": partial(
+        vectors, {f"{n} of a rather long name": CODES + n for n in range(5)}
+    ),
     "vectors in 64-D": partial(vectors, pair(IMAGES.reshape(-1, 64))),
     "codes in 1-D": partial(mapped, CODES[:, :1], LABELS),
     "codes in 2-D": partial(mapped, CODES[:, :2], LABELS),

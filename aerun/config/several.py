@@ -1,0 +1,264 @@
+"""Requests that act on several runs: which they are, and what is asked of them."""
+
+import glob
+import logging
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from omegaconf import DictConfig
+
+from aerun.config.check import check
+from aerun.config.compose import Composer, as_typed, plain
+from aerun.config.mistakes import BadRequest, Mistake
+from aerun.config.stored import parsed, stored_config
+from aerun.data.sources import some
+from aerun.errors import RunDirectoryError
+from aerun.evaluation.recorded import RecordedRun
+from aerun.rundir import RunDirectory
+
+log = logging.getLogger("aerun")
+
+_CHOSEN = ("task", "device")
+_PLACE = "hydra.run.dir"
+
+
+def runs_request(
+    composer: Composer, overrides: Sequence[str]
+) -> tuple[dict[str, Any], DictConfig]:
+    """The runs that a task works on, and what was typed of the task.
+
+    Args:
+        composer: Knows the options.
+        overrides: ``task=NAME runs=[GLOB,...]``, options of the task, a device and a
+            directory. Words without a key are paths, as a shell leaves its globs.
+
+    Returns:
+        ``task``, ``device`` and ``runs`` (each a ``RecordedRun``), checked; and the
+        config as composed, which says where to write.
+
+    Raises:
+        BadRequest: Nothing matches, no run is completed, a key that the runs settled.
+        RunDirectoryError: A run is damaged, or of a format that is not known.
+    """
+    patterns, rest = _taken_apart(overrides)
+    typed = parsed(rest)
+    if typed.get("run") is not None:
+        problem = "is for tasks on one run; this one takes runs=[DIR,...]."
+        raise BadRequest([Mistake(typed=f"run={typed['run']}", problem=problem)])
+    settled = {
+        key: value
+        for key, value in typed.items()
+        if key.partition(".")[0] not in _CHOSEN and key != _PLACE
+    }
+    if settled:
+        problem = (
+            f"is settled by the runs; only task, device and {_PLACE} can be chosen "
+            "here."
+        )
+        raise BadRequest(
+            [Mistake(typed=f"{k}={v}", problem=problem) for k, v in settled.items()]
+        )
+    composed = composer.compose(rest)
+    request = plain(composed)
+    if mistakes := check(request):
+        raise BadRequest(as_typed(mistakes, rest))
+    runs = [recorded_run(path) for path in find_runs(patterns)]
+    if not any(run.completed for run in runs):
+        states = ", ".join(f"{run.directory} ({run.status})" for run in runs[:6])
+        problem = f"none of {len(runs)} runs is completed: {states}."
+        raise BadRequest([Mistake(typed=_as_list(patterns), problem=problem)])
+    return {
+        "task": request["task"],
+        "device": request["device"],
+        "runs": runs,
+    }, composed
+
+
+def recorded_run(directory: Path) -> RecordedRun:
+    """Read what a run's directory tells.
+
+    Raises:
+        RunDirectoryError: It is damaged, or of a format that is not known.
+    """
+    run = RunDirectory(directory)
+    try:
+        summary = run.read_json("summary.json")
+    except ValueError as error:
+        raise RunDirectoryError(
+            f"{directory / 'summary.json'} is damaged ({error})"
+        ) from None
+    try:
+        rows = run.read_table("metrics.csv")
+    except FileNotFoundError:  # nothing was trained
+        rows = []
+    except ValueError as error:
+        raise RunDirectoryError(
+            f"{directory / 'metrics.csv'} is damaged ({error})"
+        ) from None
+    return RecordedRun(
+        directory=directory,
+        config=stored_config(directory),
+        choices=dict(_choices(run)),
+        typed=tuple(_typed(run)),
+        summary=summary,
+        rows=tuple(rows),
+    )
+
+
+def _choices(run: RunDirectory) -> Iterator[tuple[str, str]]:
+    """What was chosen of each group, as Hydra recorded it."""
+    found = _hydras(run, "hydra.yaml") or {}
+    for group, name in found["hydra"]["runtime"]["choices"].items() if found else ():
+        if name is not None and not group.startswith("hydra/") and group != "task":
+            yield group.partition("@")[0].replace("/", "."), str(name)
+
+
+def _typed(run: RunDirectory) -> Iterator[str]:
+    for override in _hydras(run, "overrides.yaml") or ():
+        yield str(override).lstrip("+~").partition("=")[0].replace("/", ".")
+
+
+def _hydras(run: RunDirectory, name: str) -> Any:
+    """A file of Hydra's own record; None where there is none that can be read."""
+    try:
+        return run.read_yaml(f".hydra/{name}")
+    except (FileNotFoundError, yaml.YAMLError):
+        return None
+
+
+# -- which runs ------------------------------------------------------------------------
+
+
+def find_runs(patterns: Sequence[str]) -> list[Path]:
+    """The runs that patterns name, each once; says what was left out.
+
+    Args:
+        patterns: Run directories, folders of runs (such as a sweep's), or globs of
+            either; "last" is the newest under ``outputs``.
+
+    Raises:
+        BadRequest: One matches nothing, or no run.
+    """
+    if not patterns:
+        problem = "is missing; write runs=[DIR,...], globs such as outputs/*/* too."
+        raise BadRequest([Mistake(typed="runs", problem=problem)])
+    found: dict[Path, None] = {}
+    others: dict[Path, None] = {}
+    mistakes = []
+    for pattern in patterns:
+        matches = _matches(pattern)
+        runs = {match: list(_runs_of(match)) for match in matches}
+        if not any(runs.values()):
+            problem = _why_none(pattern, matches)
+            mistakes.append(Mistake(typed=f"runs={pattern}", problem=problem))
+        for match, own in runs.items():
+            found |= dict.fromkeys(path.resolve() for path in own)
+            if not own:
+                others[match.resolve()] = None
+    if mistakes:
+        raise BadRequest(mistakes)
+    _say_left_out(found, others)
+    return list(found)
+
+
+def _matches(pattern: str) -> list[Path]:
+    """Folders that a pattern names, in natural order."""
+    path = Path("outputs/latest" if pattern == "last" else pattern).expanduser()
+    if path.is_dir():  # as it is, whatever its name holds
+        return [path]
+    found = map(Path, glob.iglob(str(path), recursive=True))
+    return sorted((match for match in found if match.is_dir()), key=_natural)
+
+
+def _runs_of(folder: Path) -> Iterator[Path]:
+    """A run itself, the runs in a folder, or all jobs of a sweep."""
+    if _is_run(folder):
+        yield folder
+        return
+    depth = (
+        "**/config.yaml" if (folder / "multirun.yaml").is_file() else "*/config.yaml"
+    )
+    within = (path.parent for path in folder.glob(depth))
+    yield from sorted((path for path in within if _is_run(path)), key=_natural)
+
+
+def _is_run(folder: Path) -> bool:
+    return all((folder / n).is_file() for n in ("config.yaml", "summary.json"))
+
+
+def _natural(path: Path) -> list[tuple[bool, int, str]]:
+    """Sorts job 10 behind job 9."""
+    parts = re.split(r"([0-9]+)", str(path))
+    return [(i % 2 == 1, int(p) if i % 2 else 0, p) for i, p in enumerate(parts)]
+
+
+def _why_none(pattern: str, matches: Sequence[Path]) -> str:
+    if not matches:
+        hint = " Several are a list: runs=[A,B]." if "," in pattern else ""
+        return f"matches no folder.{hint}"
+    if any((match / "config.yaml").is_file() for match in matches):
+        return (
+            "holds no finished run (no summary.json): it is still running or was "
+            "killed; aerun task=resume run=DIR continues it."
+        )
+    return "holds no run (no config.yaml with summary.json)."
+
+
+def _say_left_out(found: Iterable[Path], others: Iterable[Path]) -> None:
+    """Name the matches that are no runs; not what lies around or inside one."""
+    found = set(found)
+    around = {parent for path in found for parent in path.parents}
+    outside = [p for p in others if p not in around and found.isdisjoint(p.parents)]
+    broken = [path for path in outside if (path / "config.yaml").is_file()]
+    if broken:
+        names = some([str(path) for path in broken])
+        log.warning("Left out, without summary.json, running or killed: %s.", names)
+    if rest := [str(path) for path in outside if path not in broken]:
+        log.info("Left out, no runs: %s.", some(rest))
+
+
+# -- the command line ------------------------------------------------------------------
+
+
+def _taken_apart(overrides: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The patterns of ``runs=`` and of words that are paths; all other overrides."""
+    patterns: list[str] = []
+    rest = []
+    inside = False  # of a list whose globs a shell has expanded
+    for text in overrides:
+        if text.startswith("runs="):
+            value = text.removeprefix("runs=")
+            inside = value.startswith("[") and value.count("[") > value.count("]")
+            patterns += _listed(value)
+        elif inside or Path(text).is_dir() or re.fullmatch(r"[^=~+][^=]*", text):
+            inside = inside and text.count("[") >= text.count("]")
+            patterns += [text] if Path(text).is_dir() else _listed(text)
+        else:
+            rest.append(text)
+    return [pattern for pattern in patterns if pattern], rest
+
+
+def _listed(value: str) -> list[str]:
+    """The entries of Hydra's list syntax, quotes apart; a plain value is one.
+
+    Unlike in Hydra, any path may stand there, with brackets of a glob in it.
+    """
+    value = value.strip()
+    if quoted := re.fullmatch(r"""(['"])([^'"]*)\1""", value):
+        value = quoted[2]
+    if value == "null":
+        return []
+    opened, closed = value.startswith("["), value.endswith("]")
+    piece = opened != closed and value.count("[") != value.count("]")
+    if not ((opened and closed) or piece):
+        return [value]
+    inner = value[opened : len(value) - closed]
+    entries = re.findall(r"""'[^']*'|"[^"]*"|(?:\[[^\]]*\]|[^,'"])+""", inner)
+    return [entry.strip().strip("'\"") for entry in entries]
+
+
+def _as_list(patterns: Sequence[str]) -> str:
+    return f"runs=[{','.join(patterns)}]"
