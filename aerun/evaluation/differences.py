@@ -8,7 +8,7 @@ from aerun.data.sources import PLACES
 from aerun.evaluation.recorded import RecordedRun
 from aerun.options import show
 
-_NO_SETTINGS = ("seed", "format", "data", "task", "run", "runs")
+_NO_SETTINGS = ("seed", "format", "data", "task", "tracker", "run", "runs")
 _PLACES = {f"dataset.{name}" for name in PLACES}
 _DATA = "data_hash"
 

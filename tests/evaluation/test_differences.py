@@ -13,8 +13,10 @@ def named(*runs) -> list[str]:
 
 
 def test_only_what_differs_is_told():
-    """What all have in common, the seed and the task are not."""
-    one, other = run_of(model__code=2), run_of(seed=4, model__code=5)
+    """What all have in common, the seed, a tracker and the task are not."""
+    tracker = {"_target_": "aerun.tracking.tensorboard.TensorBoard", "pictures": True}
+    one = run_of(model__code=2)
+    other = run_of(seed=4, model__code=5, tracker=tracker)
     assert differing([one, other]) == {"model.code": [2, 5]}
     assert differing([one, one]) == {}
     assert not {"seed", "format", "run"} & settings(one).keys()
