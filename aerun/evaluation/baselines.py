@@ -20,6 +20,11 @@ class Principal:
     centre: np.ndarray
     """Mean of those examples, [D]."""
 
+    def codes(self, x: np.ndarray) -> np.ndarray:
+        """Coordinates of flattened examples [N, D] along the components, [N, k]."""
+        found: np.ndarray = (x - self.centre) @ self.components.T
+        return found
+
     def errors(self, x: np.ndarray) -> np.ndarray:
         """Squared error of each element of flattened examples, [N, D], scaled units."""
         centred = x - self.centre
