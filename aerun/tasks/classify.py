@@ -13,11 +13,9 @@ from torch import Tensor
 from aerun.build import build_objective, dtype_of
 from aerun.data import Split
 from aerun.errors import DataError
-from aerun.evaluation.baselines import pca, pca_examples
 from aerun.evaluation.contest import PRETRAINED, SCRATCH, Contest, Score
 from aerun.evaluation.labelled import balanced, known_classes, places, shuffled
-from aerun.evaluation.rivals import RIVALS
-from aerun.evaluation.splits import collect
+from aerun.evaluation.rivals import Rivals
 from aerun.models.classifier import Classifier, Freeze
 from aerun.options import Count, NonNegative, Positive, Range, Seed
 from aerun.progress import progress_bar
@@ -31,7 +29,7 @@ log = logging.getLogger("aerun")
 _FOLDER = "classify"
 
 Number = Count | Literal["all"]
-Rivals = list[Literal["pca", "logistic", "nearest"]]
+Baselines = list[Literal["pca", "logistic", "nearest"]]
 
 
 def classify(
@@ -41,7 +39,7 @@ def classify(
     labels: Number | list[Number],
     seeds: Annotated[int, Range(2)],
     freeze: Literal["none", "all"] | Count,
-    baselines: Rivals,
+    baselines: Baselines,
     steps: Count,
     stop_below: NonNegative,
     batch_size: Count,
@@ -106,8 +104,11 @@ def classify(
             "learning_parameters": trial.sizes,
             "test_examples": len(trial.data.test),
         }
-        _report(RunDirectory(folder), contest, protocol, trial.notes)
+        _report(RunDirectory(folder), contest, protocol, trial.rivals.notes)
     return folder
+
+
+_LEARNING: dict[Freeze, str] = {"none": "all learning", "all": "which stays as it is"}
 
 
 class _Trial:
@@ -119,14 +120,12 @@ class _Trial:
         directory: Path,
         recipe: Recipe,
         freeze: Freeze,
-        rivals: Rivals,
+        rivals: Baselines,
     ) -> None:
         """Load the run and its data, and try whether its encoder can learn."""
         self.config, self.recipe = dict(config), recipe
-        device = device_of(config)
-        self.model: Any = (
-            trained_objective(self.config, directory).to(device).eval().model
-        )
+        objective: Any = trained_objective(self.config, directory)
+        self.model = objective.to(device_of(config)).eval().model
         like = next(self.model.parameters())
         self.data = run_data(config, spec_of(config, directory), like)
         for note in self.data.notes:
@@ -143,14 +142,13 @@ class _Trial:
         }
         self.tested = {name: Inputs(net, self.data.test) for name, net in nets.items()}
         self.words = {
-            PRETRAINED: "a linear softmax layer on the trained encoder"
-            + {"none": ", all of which learns on", "all": ", which stays as it is"}.get(
-                str(freeze), f", of which the lowest {freeze} levels stay as they are"
-            ),
-            SCRATCH: "the same net, all of its weights drawn anew",
+            PRETRAINED: "a linear softmax layer on the trained encoder, "
+            + _LEARNING.get(freeze, f"all but its lowest levels ({freeze}) learning"),
+            SCRATCH: "the same net, its weights drawn anew, all learning",
         }
-        self.notes: list[str] = []
-        self.rivals = self._prepared(dict.fromkeys(rivals))
+        code_size = self.model.encode(self.example).shape[1]
+        self.rivals = Rivals(rivals, self.data, code_size)
+        self.words |= self.rivals.words
 
     def _targets(self, split: Split) -> Tensor:
         if split.labels is None:
@@ -185,7 +183,7 @@ class _Trial:
 
     def scores(self, numbers: list[int], seeds: range) -> Iterator[Score]:
         """Of every contestant for every number of labels and every seed."""
-        each = len(self.freeze) * self.recipe.steps + len(self.rivals)
+        each = len(self.freeze) * self.recipe.steps + len(self.rivals.words)
         total = len(numbers) * len(seeds) * each
         with progress_bar(total, unit="step", description="Classifying") as bar:
             for number in numbers:
@@ -213,11 +211,8 @@ class _Trial:
             steps = fit(net, inputs, targets, self.recipe, seed=seed, advance=advance)
             share = error_rate(net, self.tested[name], self.test_targets)
             yield score(name, share, steps)
-        for name, (rival, prepared, test) in self.rivals.items():
-            x = prepared(self.data.train.gather(chosen).flatten(1).cpu().numpy())
-            found = rival(x, targets.cpu().numpy(), test)
-            wrong = found != self.test_targets.cpu().numpy()
-            yield score(name, float(wrong.mean()))
+        for name, share in self.rivals.errors(chosen, targets, self.test_targets):
+            yield score(name, share)
             advance(1)
 
     def _classifier(self, name: str, seed: int) -> Classifier:
@@ -230,38 +225,6 @@ class _Trial:
         return Classifier(
             model, self.example, len(self.classes), freeze=self.freeze[name]
         )
-
-    # -- classifiers that need no autoencoder ----------------------------------------
-
-    def _prepared(self, names: Mapping[str, Any]) -> dict[str, tuple[Any, Any, Any]]:
-        """Each asked for, what it makes of examples first, and of those to be told."""
-        found: dict[str, tuple[Any, Any, Any]] = {}
-        if not names:
-            return found
-        test = collect(lambda x: x.flatten(1), self.data.test)
-        for name in names:
-            rival, on_codes, words = RIVALS[name]
-            prepared: Callable[[np.ndarray], np.ndarray] | None = lambda x: x  # noqa: E731
-            if on_codes:
-                prepared = self._codes()
-            if prepared is None:
-                continue
-            found[name] = (rival, prepared, prepared(test))
-            self.words[name] = words
-        return found
-
-    def _codes(self) -> Callable[[np.ndarray], np.ndarray] | None:
-        """PCA at the code size, fitted to the training part without its labels."""
-        some = self.data.train.first(pca_examples(self.example.numel()))
-        size = self.model.encode(self.example).shape[1]
-        principal = pca(collect(lambda x: x.flatten(1), some), size)
-        if principal is None:
-            self.notes.append(
-                f"No PCA codes: {size} of them are no fewer than the values of an "
-                "example."
-            )
-            return None
-        return principal.codes
 
 
 def _report(
