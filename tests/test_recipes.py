@@ -142,6 +142,8 @@ def _smaller(arguments: list[str]) -> list[str]:
         return arguments
     if {"task=reconstruct", "task=encode", "task=sample"} & set(arguments):
         return arguments
+    if "task=classify" in arguments:
+        return [*arguments, "task.steps=10"]
     if "task=evaluate" in arguments:
         return [*arguments, "task.centres=100", "task.steps=20"]
     if "task=resume" in arguments:
@@ -272,6 +274,7 @@ PROMISES = {
     "Samples, and walks through the codes": promised.samples,
     "Codes as arrays": promised.codes,
     "What a run is worth": promised.worth,
+    "A classifier with few labels": promised.classifier,
     "Your own photos": _own_photos,
     "Reconstructing a folder": _a_folder,
     "Your own table": _own_table,

@@ -32,11 +32,16 @@ class Classifier(nn.Module):
             freeze: Which levels are fixed.
 
         Raises:
-            BadUse: There are no such levels, or the code has no gradient.
+            BadUse: There is no encoder, or no such level, or its code has no gradient.
         """
         super().__init__()
+        if not hasattr(model, "encode"):
+            raise BadUse(
+                "this model has no encode method, which would be the lower layers of a "
+                "classifier"
+            )
         self.lower, self.upper = _divided(deepcopy(model), freeze)
-        code = model.encode(example)
+        code = model.encode(example).flatten(1)
         self.head = nn.Linear(code.shape[1], num_classes).to(code)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
@@ -50,14 +55,14 @@ class Classifier(nn.Module):
         """What the fixed levels make of inputs [B, *shape]: [B, ...]."""
         if self.upper is None:
             code: Tensor = self.lower.eval().encode(x)
-            return code
+            return code.flatten(1)
         for level in self.lower.eval():
             x = level(x)
         return x
 
     def forward(self, hidden: Tensor) -> Tensor:
         """Logits [B, C] of what ``below`` gives."""
-        code = hidden if self.upper is None else self.upper.encode(hidden)
+        code = hidden if self.upper is None else self.upper.encode(hidden).flatten(1)
         logits: Tensor = self.head(code)
         return logits
 

@@ -83,7 +83,8 @@ def fit(
         inputs: Of the labelled examples.
         targets: Their classes, [N], on the device of the inputs.
         recipe: How.
-        seed: Of the order of batches, from a generator of its own.
+        seed: Of the order of batches, from a generator of its own, and of the noise of
+            layers such as dropout, if there are any.
         advance: Told how many steps of ``recipe.steps`` are done or left out.
 
     Returns:
@@ -95,21 +96,23 @@ def fit(
     generator = torch.Generator().manual_seed(seed)
     number, step = len(inputs), 0
     classifier.train()
-    while step < recipe.steps:
-        total = torch.zeros((), device=targets.device)
-        left = recipe.steps - step
-        order = torch.randperm(number, generator=generator)
-        for chosen in order.split(recipe.batch_size)[:left]:
-            logits = classifier(inputs.gather(chosen))
-            loss = functional.cross_entropy(logits, targets[chosen])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            total += loss.detach() * len(chosen)
-            step += 1
-            advance(1)
-        if float(total) / number < recipe.stop_below:
-            break
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        while step < recipe.steps:
+            total = torch.zeros((), device=targets.device)
+            left = recipe.steps - step
+            order = torch.randperm(number, generator=generator)
+            for chosen in order.split(recipe.batch_size)[:left]:
+                logits = classifier(inputs.gather(chosen))
+                loss = functional.cross_entropy(logits, targets[chosen])
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                total += loss.detach() * len(chosen)
+                step += 1
+                advance(1)
+            if float(total) / number < recipe.stop_below:
+                break
     advance(recipe.steps - step)
     classifier.eval()
     return step

@@ -137,6 +137,37 @@ def test_training_stops_when_the_loss_is_small():
     assert _fit(longer, built.data, recipe=shorter)[0] == steps - 2
 
 
+class _Noisy(nn.Module):
+    """Drops units while it is trained, and gives maps."""
+
+    def __init__(self, fixed):
+        super().__init__()
+        self.down, self.drop = nn.Linear(64, 30), nn.Dropout(0.5)
+        self.fixed = fixed
+
+    def encode(self, x):
+        assert not (self.fixed and self.training)
+        return self.drop(self.down(x.flatten(1)).relu()).unflatten(1, (3, 5, 2))
+
+
+@pytest.mark.parametrize("freeze", ["none", "all"])
+def test_noise_of_its_own_is_drawn_from_the_seed(freeze):
+    """In training alone, not of what is fixed; PyTorch's generator is left alone."""
+    data = make("model=simple")[1].data
+    model, nets = _Noisy(freeze == "all").eval(), []
+    for seed in (0, 0, 1):
+        net = Classifier(model, data.train.gather(slice(1)), 10, freeze=freeze)
+        torch.rand(seed + 1)
+        before = torch.get_rng_state()
+        _fit(net, data, seed=seed)
+        assert torch.equal(torch.get_rng_state(), before)
+        nets.append(net)
+    assert torch.equal(nets[0].head.weight, nets[1].head.weight)
+    assert not torch.equal(nets[0].head.weight, nets[2].head.weight)
+    x = nets[0].below(data.test.gather(slice(9)))
+    assert torch.equal(nets[0](x), nets[0](x))
+
+
 def test_errors_are_counted_over_all_examples():
     """Whatever the batches; an unknown class is always an error."""
     _, built = make("model=stacked")
@@ -176,6 +207,8 @@ def test_what_cannot_be_done_is_refused():
         Classifier(own, vectors, 10, freeze=1)
     with pytest.raises(BadUse, match=r"choose task\.freeze=all"):
         Classifier(own, vectors, 10, freeze="none")
+    with pytest.raises(BadUse, match="no encode method"):
+        Classifier(nn.Linear(4, 3), vectors, 10, freeze="all")
     net = Classifier(own, vectors, 10, freeze="all")
     assert torch.equal(net.below(vectors), own.encode(vectors))
 
