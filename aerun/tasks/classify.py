@@ -250,7 +250,7 @@ def _report(
         contest.numbers,
         {name: np.array([e.mean for e in each]) for name, each in errors.items()},
         {name: np.array([e.deviation for e in each]) for name, each in errors.items()},
-        title=f"Error on {number:,} test examples, with the standard deviation of "
+        title=f"Error on {number:,} test examples, mean and deviation of "
         f"{protocol['seeds']} seeds",
     )
     log.info("Look at %s", folder.write("curve.png", picture))
