@@ -17,7 +17,7 @@ from aerun.reporting.canvas import (
 )
 
 MARKERS = ("o", "s", "^", "D", "v")
-APART = 0.012  # of the axis, between contestants at one number of labels
+APART = 0.008  # of the axis, between contestants at one number of labels
 
 
 def label_curve(
