@@ -91,19 +91,11 @@ def classify(
         weight_decay=weight_decay,
     )
     trial = _Trial(config, directory, recipe, freeze, baselines)
-    wanted = labels if isinstance(labels, list) else [labels]
-    numbers = trial.check(wanted, seeds, seed)
+    numbers = trial.check(labels if isinstance(labels, list) else [labels], seed)
     with task_folder(directory, _FOLDER) as folder:
         scores = list(trial.scores(numbers, range(seed, seed + seeds)))
+        protocol = {"seeds": seeds, "seed": seed, **trial.protocol}
         contest = Contest(scores, trial.words)
-        protocol = {
-            "seeds": seeds,
-            "seed": seed,
-            "freeze": freeze,
-            **asdict(recipe),
-            "learning_parameters": trial.sizes,
-            "test_examples": len(trial.data.test),
-        }
         _report(RunDirectory(folder), contest, protocol, trial.rivals.notes)
     return folder
 
@@ -155,7 +147,17 @@ class _Trial:
             raise DataError("the test part has no labels to be judged by")
         return places(split.labels, self.classes).to(split.device)
 
-    def check(self, wanted: list[Number], seeds: int, seed: int) -> list[int]:
+    @property
+    def protocol(self) -> dict[str, Any]:
+        """What decides the outcome beside seeds and numbers of labels."""
+        return {
+            "freeze": self.freeze[PRETRAINED],
+            **asdict(self.recipe),
+            "learning_parameters": self.sizes,
+            "test_examples": len(self.data.test),
+        }
+
+    def check(self, wanted: list[Number], seed: int) -> list[int]:
         """Numbers of labels, ascending, all of which can be drawn.
 
         Raises:
