@@ -128,3 +128,16 @@ def worth(folder: Path, run: Path, printed: str) -> None:
     assert "binarised once" in printed
     assert (run / "evaluate/best_worst.png").is_file()
     assert (run / "evaluate/errors.csv").is_file()
+
+
+def classifier(folder: Path, run: Path, printed: str) -> None:
+    """Rows of both nets and of what was asked for beside them; a second folder."""
+    found = json.loads((run / "classify/classification.json").read_text())
+    named = {name.split("/")[1] for name in found["figures"] if "error" in name}
+    assert named == {"pretrained", "scratch", "pca", "logistic", "nearest"}
+    rows = (run / "classify/classification.csv").read_text().splitlines()
+    assert len(rows) == 1 + 4 * 5 * 5
+    assert (run / "classify/curve.png").is_file()
+    ten = json.loads((run / "classify_2/classification.json").read_text())
+    assert len(ten["figures"]["gain/100"]["seeds"]) == 10
+    assert ten["protocol"]["freeze"] == 1

@@ -23,6 +23,7 @@ ON_A_RUN = (
     "encode",
     "sample",
     "evaluate",
+    "classify",
     "export",
     "compare",
 )

@@ -146,6 +146,8 @@ def _smaller(arguments: list[str]) -> list[str]:
                    "task=compare"}  # fmt: skip
     if as_they_are & set(arguments):
         return arguments
+    if "task=classify" in arguments:
+        return [*arguments, "task.steps=10"]
     if "task=evaluate" in arguments:
         return [*arguments, "task.centres=100", "task.steps=20"]
     if "task=resume" in arguments:
@@ -278,6 +280,7 @@ PROMISES = {
     "Codes as arrays": promised.codes,
     "Comparing runs": promised.comparison,
     "What a run is worth": promised.worth,
+    "A classifier with few labels": promised.classifier,
     "Your own photos": _own_photos,
     "Reconstructing a folder": _a_folder,
     "Your own table": _own_table,

@@ -22,7 +22,6 @@ class Principal:
     """Orthonormal rows, [k, D]."""
     centre: np.ndarray
     """Mean of those examples, [D]."""
-
     num_examples: int
     """To which it was fitted."""
 

@@ -21,6 +21,7 @@ from aerun.data import Data, Split
 from aerun.data.cache import cache_folder, locked, writing
 from aerun.data.mapped import block_slices
 from aerun.evaluation.classifier import RECIPE, Network, fit
+from aerun.evaluation.labelled import places
 from aerun.evaluation.splits import batches
 from aerun.rundir import RunDirectory
 
@@ -136,10 +137,7 @@ def _read(network: Network, path: Path) -> float | None:
 def _places(split: Split, labels: list[int]) -> Tensor:
     """Each label's place among the judge's, [N]; -1 of those that it does not know."""
     assert split.labels is not None
-    found, known = split.labels.cpu(), torch.tensor(labels)
-    places = torch.searchsorted(known, found).clamp(max=len(labels) - 1)
-    missing = known[places] != found
-    return places.masked_fill(missing, -1).to(split.device)
+    return places(split.labels, labels).to(split.device)
 
 
 @torch.no_grad()

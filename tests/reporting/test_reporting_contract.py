@@ -15,6 +15,7 @@ from aerun.reporting.curves import loss_curves
 from aerun.reporting.filters import filter_grid
 from aerun.reporting.images import image_grid, sample_grid, vector_grid
 from aerun.reporting.latent import latent_map
+from aerun.reporting.learning import label_curve
 
 DIGITS = load_digits()
 IMAGES = DIGITS.images[:, None] / 16
@@ -105,6 +106,18 @@ FIGURES = {
     "codes in 2-D, prior": partial(mapped, CODES[:, :2], None, prior=NOISE[:, :2]),
     "codes in 3-D, prior": partial(mapped, CODES[:, :3], LABELS, prior=NOISE[:, :3]),
     "codes in 16-D, prior": partial(mapped, CODES, LABELS, prior=NOISE),
+    "errors over labels": partial(
+        label_curve,
+        [100, 300, 20_000],
+        {"a": NOISE[0, :3] + 9, "b": NOISE[1, :3] + 9},
+        {"a": NOISE[2, :3] ** 2, "b": NOISE[3, :3] ** 2},
+    ),
+    "errors at one number of labels": partial(
+        label_curve,
+        [1000],
+        {"a": np.ones(1), "b": np.zeros(1)},
+        {"a": np.zeros(1), "b": np.ones(1)},
+    ),
     "a chain": partial(chain_map, LABELS.reshape(-1, 1), classes=NAMES),
     "ten chains": partial(chain_map, np.resize(LABELS, (1000, 10)), classes=NAMES),
     "chains of a step": partial(chain_map, LABELS[None, :10], classes=NAMES),
