@@ -21,6 +21,8 @@ class Group:
     """Hexadecimal colour."""
     marker: str
     """Matplotlib marker."""
+    style: int
+    """Number of the look: ten colours, first as circles, then as triangles."""
     chosen: np.ndarray
     """Which of the points belong to it, boolean, [N]."""
 
@@ -37,19 +39,23 @@ def group_by_class(
     present = [] if labels is None else np.unique(labels).tolist()
     if not 1 <= len(present) <= MAXIMUM_CLASSES:
         everything = np.ones(count, dtype=bool)
-        return [Group(name="", colour=CLASS_COLOURS[0], marker="o", chosen=everything)]
+        return [_group("", 0, everything)]
     # A class keeps its colour from figure to figure where its index allows it.
     by_index = present[0] >= 0 and present[-1] < MAXIMUM_CLASSES
     names = [] if classes is None else classes
     groups = []
     for rank, label in enumerate(present):
         style = label if by_index else rank
-        groups.append(
-            Group(
-                name=str(names[label] if 0 <= label < len(names) else label),
-                colour=CLASS_COLOURS[style % len(CLASS_COLOURS)],
-                marker=MARKERS[style // len(CLASS_COLOURS)],
-                chosen=labels == label,
-            )
-        )
+        name = str(names[label] if 0 <= label < len(names) else label)
+        groups.append(_group(name, style, labels == label))
     return groups
+
+
+def _group(name: str, style: int, chosen: np.ndarray) -> Group:
+    return Group(
+        name=name,
+        colour=CLASS_COLOURS[style % len(CLASS_COLOURS)],
+        marker=MARKERS[style // len(CLASS_COLOURS)],
+        style=style,
+        chosen=chosen,
+    )
