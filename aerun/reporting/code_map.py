@@ -128,8 +128,7 @@ def _decoded(
 ) -> Iterator[np.ndarray]:
     """What is decoded on a grid over the frame, its lowest row first."""
     sides = [
-        np.linspace(low, high, n)
-        for (low, high), n in zip(frame, grid, strict=True)
+        np.linspace(low, high, n) for (low, high), n in zip(frame, grid, strict=True)
     ]
     x, y = np.meshgrid(*sides)
     points = np.stack([x.ravel(), y.ravel()], axis=1)[:, : len(plane.axes)]
