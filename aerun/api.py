@@ -1,6 +1,5 @@
 """aerun from Python: the command as a function, and trained models ready for use."""
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -25,15 +24,7 @@ class Run:
     @property
     def metrics(self) -> list[dict[str, Any]]:
         """The rows of ``metrics.csv``: numbers, and names of phases."""
-        with open(self.directory / "metrics.csv", encoding="utf-8") as file:
-            return [
-                {
-                    key: value if key == "phase" else float(value)
-                    for key, value in row.items()
-                    if value != ""
-                }
-                for row in csv.DictReader(file)
-            ]
+        return RunDirectory(self.directory).read_metrics()
 
     @property
     def config(self) -> dict[str, Any]:

@@ -165,6 +165,22 @@ class RunDirectory:
         """
         return yaml.safe_load((self.path / name).read_text(encoding="utf-8"))
 
+    def read_metrics(self) -> list[dict[str, Any]]:
+        """The rows of ``metrics.csv``: numbers, and names of phases.
+
+        Raises:
+            FileNotFoundError: There is no such file.
+        """
+        with open(self.path / "metrics.csv", encoding="utf-8") as file:
+            return [
+                {
+                    key: value if key == "phase" else float(value)
+                    for key, value in row.items()
+                    if value != ""
+                }
+                for row in csv.DictReader(file)
+            ]
+
     # -- checkpoints -----------------------------------------------------------------
 
     def save_weights(self, name: str, weights: Mapping[str, Tensor]) -> None:

@@ -17,7 +17,7 @@ from aerun.config.compose import Composer, plain
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-ON_A_RUN = ("resume", "reconstruct", "encode", "sample", "evaluate")
+ON_A_RUN = ("resume", "reconstruct", "encode", "sample", "evaluate", "report")
 
 
 def _blocks(language: str) -> list[str]:

@@ -40,7 +40,6 @@ _PICTURE_BYTES = 260_000  # of each other picture
 _CONFIG = 60_000  # characters
 _BARS = {"test/mse": "this run", "pca/mse": "PCA, same code size",
          "mean/mse": "mean example"}  # fmt: skip
-_NO_WEIGHTS = "No map: "
 
 Picture = tuple[str, bytes]
 """A title and a PNG file."""
@@ -57,6 +56,8 @@ class RunReport:
     figures: Sequence[FigureRow]
     metrics: Mapping[str, float | int | None]
     """The same figures as numbers."""
+    evaluation: Sequence[FigureRow]
+    """Of ``task=evaluate``; empty where it was not asked for."""
     health: Sequence[str]
     judged: bool
     """Whether health was looked at: an interrupted run's was not."""
@@ -87,6 +88,7 @@ def run_report(report: RunReport) -> bytes:
         _reconstructions(report),
         _codes(report),
         _pictures(report),
+        _evaluation(report),
         Section(title="Repeat and go on", body=commands(report.commands)),
         _run(report),
     ]
@@ -190,6 +192,16 @@ def _pictures(report: RunReport) -> Section | None:
         return None
     shown = [(title, fitted(png, _PICTURE_BYTES)) for title, png in report.pictures]
     return Section(title="Pictures", body=gallery(shown))
+
+
+def _evaluation(report: RunReport) -> Section | None:
+    if not report.evaluation:
+        return None
+    return Section(
+        title="Evaluation",
+        body=figures_table(report.evaluation),
+        intro="What task=evaluate found; \u00b1 is the standard error.",
+    )
 
 
 def _run(report: RunReport) -> Section:

@@ -20,7 +20,7 @@ class Verdict:
 
 
 def verdict(
-    summary: Mapping[str, Any] | None,
+    summary: Mapping[str, Any],
     rows: Sequence[Mapping[str, Any]],
     *,
     planned: int | None,
@@ -28,25 +28,21 @@ def verdict(
     """Judge a run by its record.
 
     Args:
-        summary: ``summary.json``; None where the run left none.
+        summary: ``summary.json``; empty where the run left none.
         rows: Of ``metrics.csv``.
         planned: Epochs that were asked for, where that is one number.
     """
-    status = "gone" if summary is None else summary["status"]
-    if summary is not None and status == "completed":
+    status = summary.get("status")
+    if status == "completed":
         return _completed(summary)
-    done = _epochs(len(rows))
     of = f" of {planned}" if planned is not None and len(rows) < planned else ""
-    error = _last_error(rows)
-    if summary is not None and status == "failed":
+    done = f"{_epochs(len(rows))}{of}{_last_error(rows)}"
+    if status == "failed":
         reason = str(summary.get("reason", "")).split("; ")[0].rstrip(".")
         why = f": {reason}" if reason else ""
-        return Verdict(text=f"Failed after {done}{of}{error}{why}.", tone="bad")
-    if status == "interrupted":
-        text = f"Interrupted after {done}{of}{error}; it can be continued."
-        return Verdict(text=text, tone="doubtful")
-    text = f"Unfinished: {done}{of} recorded{error}; it can be continued."
-    return Verdict(text=text, tone="doubtful")
+        return Verdict(text=f"Failed after {done}{why}.", tone="bad")
+    began = "Interrupted after" if status == "interrupted" else "Unfinished after"
+    return Verdict(text=f"{began} {done}; it can be continued.", tone="doubtful")
 
 
 def _completed(summary: Mapping[str, Any]) -> Verdict:
@@ -79,7 +75,8 @@ def _compared(metrics: Mapping[str, Any], error: float) -> str:
         if abs(ratio - 1) < _SAME:
             return f", equal to {words}"
         if ratio > 2:
-            return f", {ratio:.2g} times that of {words}"
+            shown = f"{ratio:,.0f}" if ratio >= 10 else f"{ratio:.2g}"
+            return f", {shown} times that of {words}"
         side = "below" if ratio < 1 else "above"
         return f", {100 * abs(ratio - 1):.2g} % {side} {words}"
     return ""

@@ -29,7 +29,7 @@ def repeating(run: RunDirectory, config: Mapping[str, Any]) -> tuple[str, str] |
         return None
     words = ["aerun"]
     for source in record.get("runtime", {}).get("config_sources", []):
-        if source.get("provider") == "command-line":
+        if source.get("provider") == "--config-dir":
             words += ["--config-dir", str(source["path"])]
     for key in _MOVED:
         before, now = began["trainer"].get(key), config["trainer"].get(key)
@@ -63,7 +63,7 @@ def further(
         decodes: Whether codes can be decoded.
     """
     epochs = config["trainer"]["epochs"]
-    resume = resume_command(path)
+    resume = resume_command(path.absolute())
     if completed:
         yield (
             "Train on, for twice as many epochs",
@@ -71,7 +71,7 @@ def further(
         )
     else:
         yield "Continue it", resume
-    run = f"run={shlex.quote(str(path))}"
+    run = f"run={shlex.quote(str(path.absolute()))}"
     yield "Evaluate it further", f"aerun task=evaluate {run}"
     if decodes:
         yield "Samples, and walks through the codes", f"aerun task=sample {run}"

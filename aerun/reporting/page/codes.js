@@ -97,7 +97,7 @@ class CodeMap {
     const aside = { transform: turned, "text-anchor": "middle", class: "name" };
     drawn(svg, "text", aside, names[1]);
     const cloud = drawn(svg, "g", { class: "cloud" });
-    const radius = this.points.length > 800 ? 2.4 : 3.2;
+    const radius = (this.points.length > 800 ? 2.4 : 3.2) * (width < 480 ? 0.8 : 1);
     this.points.forEach(([x, y], i) => {
       const g = this.data.group[i];
       const made = this.mark(cloud, this.x.at(x), this.y.at(y), g, radius);

@@ -15,7 +15,8 @@ function showCurves(holder) {
   const rest = data.best === null ? last : data.best;
 
   function pointAt(epoch) {
-    for (const panel of panels) panel.point(epoch === null ? rest : epoch);
+    const resting = epoch === null;
+    for (const panel of panels) panel.point(resting ? rest : epoch, resting);
   }
 
   function drawAll() {
@@ -92,7 +93,7 @@ class Panel {
       "aria-label": `${this.panel.title} over epochs`,
       "data-log": log,
     });
-    for (const value of log ? logTicks(...height) : ticks(...height, 5)) {
+    for (const value of log ? logTicks(...height) : ticks(...height, 6)) {
       const y = this.y.at(value);
       drawn(svg, "line", { class: "grid", x1: left, x2: right, y1: y, y2: y });
       drawn(svg, "text", { x: left - 7, y: y + 4, "text-anchor": "end" }, short(value));
@@ -141,15 +142,15 @@ class Panel {
     drawn(svg, "path", { class: "line", d: path, style: `stroke:${line.colour}` });
   }
 
-  /** Tell the values at an epoch. */
-  point(epoch) {
+  /** Tell the values at an epoch; without a line where nobody points at it. */
+  point(epoch, resting) {
     if (!this.cursor) return;
     this.pointed = epoch;
     this.cursor.replaceChildren();
     this.readout.replaceChildren();
     const [top, bottom] = this.limits;
     const x = this.x.at(epoch);
-    drawn(this.cursor, "line", { x1: x, x2: x, y1: top, y2: bottom });
+    if (!resting) drawn(this.cursor, "line", { x1: x, x2: x, y1: top, y2: bottom });
     const best = epoch === this.data.best ? " (best)" : "";
     put(this.readout, "span", "when", `epoch ${epoch}${best}`);
     for (const line of this.panel.lines) {
