@@ -52,28 +52,30 @@ def choices(run: RunDirectory) -> dict[str, str]:
 
 
 def further(
-    path: Path, config: Mapping[str, Any], *, completed: bool, decodes: bool
+    path: Path, config: Mapping[str, Any], *, status: str, weights: bool, decodes: bool
 ) -> Iterator[tuple[str, str]]:
     """What to try next with a run: what it does, and the command.
 
     Args:
         path: The run's directory.
         config: The run's.
-        completed: Whether it was trained to its end.
+        status: As in ``summary.json``; empty where the run wrote none.
+        weights: Whether it saved any.
         decodes: Whether codes can be decoded.
     """
-    epochs = config["trainer"]["epochs"]
-    resume = resume_command(path.absolute())
-    if completed:
-        yield (
-            "Train on, for twice as many epochs",
-            (f"{resume} trainer.epochs={2 * epochs or 1}"),
-        )
-    else:
+    path = path.absolute()
+    resume, epochs = resume_command(path), config["trainer"]["epochs"]
+    if status == "failed":
+        yield "Again from its last state", resume
+    elif status != "completed":
         yield "Continue it", resume
-    run = f"run={shlex.quote(str(path.absolute()))}"
-    yield "Evaluate it further", f"aerun task=evaluate {run}"
-    if decodes:
+    elif epochs > 0 and config["trainer"]["max_steps"] is None:
+        more = f"{resume} trainer.epochs={2 * epochs}"
+        yield "Train on, for twice as many epochs", more
+    run = f"run={shlex.quote(str(path))}"
+    if weights:
+        yield "Evaluate it further", f"aerun task=evaluate {run}"
+        yield "Its codes as arrays", f"aerun task=encode {run}"
+    if weights and decodes:
         yield "Samples, and walks through the codes", f"aerun task=sample {run}"
-    yield "Its codes as arrays", f"aerun task=encode {run}"
     yield "This page anew", f"aerun task=report {run}"

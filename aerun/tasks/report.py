@@ -92,9 +92,15 @@ def write_report(
     )
     phases = list(dict.fromkeys(row["phase"] for row in rows if "phase" in row))
     planned = None if phases else config["trainer"]["epochs"]
-    decodes = codes is None or "decoded" in codes
     again = repeating(run, config)
     said = [] if again is None else [(f"The same run again, from {again[1]}", again[0])]
+    said += further(
+        run.path,
+        config,
+        status=summary.get("status", ""),
+        weights=any(run.path.glob("checkpoints/*.safetensors")),
+        decodes=codes is None or "decoded" in codes,
+    )
     page = RunReport(
         title=title_of(choices(run), run.path),
         where=str(run.path.absolute()),
@@ -110,8 +116,7 @@ def write_report(
         pictures=list(pictures(run, mapped=_says_all(codes, run))),
         codes=codes,
         no_codes=no_codes,
-        commands=said
-        + list(further(run.path, config, completed=completed, decodes=decodes)),
+        commands=said,
         facts=list(facts(config, summary, rows)),
         config=text_of(run, "config.yaml"),
     )

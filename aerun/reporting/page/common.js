@@ -30,9 +30,13 @@ function valuesOf(holder) {
   return JSON.parse(holder.querySelector("script").textContent);
 }
 
-/** A number in four digits. */
+/** A number in four digits, very large and small ones with a power of ten. */
 function short(value) {
-  return String(Number(value.toPrecision(4))).replace("-", "\u2212");
+  const size = Math.abs(value);
+  const wide = size >= 1e6 || (size > 0 && size < 1e-4);
+  const number = Number(value.toPrecision(4));
+  const text = wide ? number.toExponential().replace("e+", "e") : String(number);
+  return text.replaceAll("-", "\u2212");
 }
 
 /** Draw now and whenever the holder's width changes. */

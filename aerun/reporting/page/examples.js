@@ -81,7 +81,7 @@ class VectorSheet {
     const span = ends([...low, ...high], false);
     const x = scaleOf([0, mixed.length - 1], 46, width - 4, false);
     const y = scaleOf(span, height - 6, 6, false);
-    for (const value of ticks(...span, 3)) {
+    for (const value of ticks(...span, 5)) {
       const at = y.at(value);
       drawn(svg, "line", { class: "grid", x1: 46, x2: width - 4, y1: at, y2: at });
       drawn(svg, "text", { x: 41, y: at + 4, "text-anchor": "end" }, short(value));
