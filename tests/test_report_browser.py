@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from browsing import CHROMIUM, WHY_NOT, Browser
 
+import aerun
 from aerun.cli import main
 
 pytestmark = [
@@ -29,19 +30,28 @@ RUNS = {
 IMAGE = "document.querySelector('.{}').querySelector('canvas').toDataURL()"
 
 
-@pytest.fixture(scope="module")
-def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Reports of runs of every kind."""
-    folder = tmp_path_factory.mktemp("pages")
-    generator = np.random.default_rng(0)
-    x = generator.integers(0, 256, (300, 16, 16, 3), dtype=np.uint8)
-    np.savez(folder / "colour.npz", x=x, y=np.arange(300) % 30)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        for name, asked in RUNS.items():
+class Pages(dict[str, Path]):
+    """Reports of runs of every kind, each trained when it is first asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        generator = np.random.default_rng(0)
+        x = generator.integers(0, 256, (300, 16, 16, 3), dtype=np.uint8)
+        np.savez(folder / "colour.npz", x=x, y=np.arange(300) % 30)
+
+    def __missing__(self, name: str) -> Path:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(self.folder)
             small = ["trainer.threads=1", f"hydra.run.dir={name}"]
-            assert main([*asked, *small]) == 0
-    return {name: folder / name / "report.html" for name in RUNS}
+            assert main([*RUNS[name], *small]) == 0
+        self[name] = self.folder / name / "report.html"
+        return self[name]
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> Pages:
+    """Of runs in a folder of their own."""
+    return Pages(tmp_path_factory.mktemp("pages"))
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +63,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 
 @pytest.fixture
-def digits(browser: Browser, pages: dict[str, Path]) -> Browser:
+def digits(browser: Browser, pages: Pages) -> Browser:
     """It shows the report of a run on images in classes."""
     browser.prefer("light")
     browser.resize(1100, 900)
@@ -193,25 +203,35 @@ def test_dragging_changes_what_is_decoded(digits: Browser) -> None:
     assert "code 1" in told
 
 
-def test_what_is_decoded_is_what_the_model_decodes(digits: Browser, pages) -> None:
-    """At the handle's place, up to the rounding of grey levels between cells."""
-    import aerun
-
+@pytest.mark.parametrize("way", [(37, -23), (61, 40), (-55, 18), (-80, -71)])
+def test_what_is_decoded_is_what_the_model_decodes(
+    digits: Browser, pages: Pages, way: tuple[int, int]
+) -> None:
+    """The grid's four codes around the handle, mixed by their nearness to it."""
     x, y = place(digits, ".plot")
-    digits.drag((x, y), (x + 37, y - 23))
+    digits.drag((x, y), (x + way[0], y + way[1]))
     code = digits.tell(
         "[...document.querySelectorAll('.decoded figcaption span')].map(e => "
-        "Number(e.innerText.split(': ')[1].replace('\\u2212', '-')))"
+        "Number(e.innerText.split(': ')[1].replace('\u2212', '-')))"
     )
     pixels = digits.tell(
         "(() => {const c = document.querySelector('.decoded canvas');"
         "const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;"
         "return [...d].filter((_, i) => i % 4 === 0)})()"
     )
+    data = "JSON.parse(document.querySelector('.codes script').textContent)"
+    frame, grid = digits.tell(f"(({{frame, grid}}) => [frame, grid])({data})")
+    low, high = np.array(frame).T
+    steps = (high - low) / (np.array(grid) - 1)
+    cells = (np.array(code) - low) / steps
     model = aerun.load(pages["digits"].parent)
-    wanted = model.decode(np.array([code])).ravel() * 255 / 16
-    assert np.abs(np.array(pixels) - wanted).max() < 12
-    assert np.std(wanted) > 30
+    mixed = np.zeros(64)
+    for corner in np.ndindex(2, 2):
+        around = np.floor(cells) + corner
+        nearness = np.prod(1 - np.abs(cells - around))
+        decoded = model.decode(low[None] + around * steps)
+        mixed += nearness * decoded.ravel() * 255 / 16
+    assert np.abs(np.array(pixels) - mixed).max() < 4.5  # 8 bits, mixed three times
 
 
 def test_arrow_keys_move_the_handle(digits: Browser) -> None:
