@@ -39,7 +39,6 @@ Examples:
   aerun                                     the default model on real digits
   aerun model=vae trainer.epochs=100        another model, another number
   aerun -m model=linear,stacked seed=0,1    a sweep over four runs
-  aerun experiment=lecture/simple           a taught setting
   aerun task=resume run=last                continue what was interrupted"""
 
 
