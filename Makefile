@@ -24,7 +24,7 @@ install: $(READY)  ## make the environment in .venv
 
 run: $(READY)  ## train the default model on real digits and say where to look
 	@$(BIN)/aerun
-	@echo "Open outputs/latest/reconstructions.png, or try: $(BIN)/aerun --help"
+	@echo "Open outputs/latest/report.html, or try: $(BIN)/aerun --help"
 
 test: $(READY)  ## the test suite
 	$(BIN)/python -m pytest -m "not slow" $(PARALLEL)

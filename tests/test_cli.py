@@ -71,6 +71,7 @@ FILES = (
     "checkpoints/last.safetensors",
     "checkpoints/last.state",
     "summary.json",
+    "report.html",
 )
 
 

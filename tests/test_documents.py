@@ -25,6 +25,7 @@ ON_A_RUN = (
     "evaluate",
     "classify",
     "export",
+    "report",
     "compare",
 )
 

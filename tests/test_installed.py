@@ -112,10 +112,12 @@ def sources(folder: str, suffix: str) -> set[str]:
 def test_the_wheel_holds_the_package_and_its_options(
     built: tuple[Path, Path, Path],
 ) -> None:
-    """Every module and every option, and nothing else but the metadata."""
+    """Every module, the parts of pages, every option, and else only the metadata."""
     names = {n for n in names_in(built[0]) if ".dist-info/" not in n}
     options = {f"aerun/{name}" for name in sources("conf", ".yaml")}
-    assert names == sources("aerun", ".py") | options
+    pages = sources("aerun", ".css") | sources("aerun", ".js")
+    assert pages
+    assert names == sources("aerun", ".py") | pages | options
 
 
 def test_the_sdist_holds_what_is_needed(built: tuple[Path, Path, Path]) -> None:
@@ -123,6 +125,7 @@ def test_the_sdist_holds_what_is_needed(built: tuple[Path, Path, Path]) -> None:
     with tarfile.open(built[1]) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     wanted = sources("aerun", ".py") | sources("conf", ".yaml")
+    wanted |= sources("aerun", ".css") | sources("aerun", ".js")
     assert wanted | {"README.md", "LICENSE", "pyproject.toml"} <= names
     assert not {name for name in names if name.startswith(("outputs", "dist"))}
 
@@ -166,6 +169,7 @@ def test_the_installed_command_trains(command: Path, tmp_path: Path) -> None:
     done = call(tmp_path, command, *SMOKE)
     assert done.returncode == 0, done.stderr
     assert len(list(tmp_path.glob("outputs/*/*_simple_digits/summary.json"))) == 1
+    assert len(list(tmp_path.glob("outputs/*/*_simple_digits/report.html"))) == 1
 
 
 def test_an_installed_plug_in_trains(command: Path, tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """The course of a run: every logged quantity over epochs."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -25,42 +24,23 @@ from aerun.reporting.canvas import (
     style_axes,
     to_png,
 )
+from aerun.reporting.course import (
+    LOG_ABOVE,
+    PLAIN_NAMES,
+    Line,
+    Row,
+    Stretch,
+    collect_panels,
+    phases_of,
+)
 
-Row = Mapping[str, float | int | None]
-
-LOG_ABOVE = 30.0  # largest over smallest value from which a linear axis hides detail
 MAXIMUM_SPELT = 4  # phases whose names are written out
 MAXIMUM_MARKED = 30  # points; beyond, markers would merge into a thick line
-# Every other column without a split is an opponent's.
-_OF_EPOCH = {"phase", "epoch", "step", "lr", "grad_norm"}
-_NO_GAME = ("_weight", "_grad_norm")
-PLAIN_NAMES = {"mse": "mean squared error", "lr": "learning rate"}
 COLOURS = {
     "train": CLASS_COLOURS[0],
     "validation": CLASS_COLOURS[1],
     "": CLASS_COLOURS[2],
 }
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Line:
-    """One quantity of one split, without the epochs where it was not measured."""
-
-    split: str
-    """"train", "validation", or "" for a setting of the run."""
-    epochs: np.ndarray
-    """Ascending, [P], P <= number of rows."""
-    values: np.ndarray
-    """Finite, [P], in the unit of the quantity."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Stretch:
-    """Consecutive epochs of one phase."""
-
-    name: str
-    first: float
-    last: float
 
 
 def loss_curves(
@@ -88,7 +68,7 @@ def loss_curves(
     Raises:
         ValueError: ``rows`` hold nothing to draw.
     """
-    panels = _collect_panels(rows)
+    panels = collect_panels(rows)
     if not panels:
         raise ValueError(
             f"rows ({len(rows)} of them) hold no finite train/..., val/... or lr "
@@ -107,7 +87,7 @@ def loss_curves(
         title=title,
     )
     grid = grid.ravel()
-    limits, phases = _epoch_limits(rows), _phases(rows)
+    limits, phases = _epoch_limits(rows), phases_of(rows)
     for axes, (name, panel) in zip(grid, panels.items(), strict=False):
         _draw_panel(axes, panel, name=name, best=best, phases=phases)
         axes.set_xlim(*limits)
@@ -133,57 +113,6 @@ def _add_split_legend(
         add_legend(figure, list(handles.values()), list(handles), side="bottom")
 
 
-def _collect_panels(rows: Sequence[Row]) -> dict[str, list[Line]]:
-    """Sort the columns into panels, in reading order, leaving out empty ones."""
-    keys = list(dict.fromkeys(key for row in rows for key in row))
-    prefixes = {"train/": "train", "val/": "validation"}
-    logged = dict.fromkeys(
-        key.partition("/")[2] for key in keys if key.startswith(tuple(prefixes))
-    )
-    first, last = ["loss", "reconstruction"], ["mse"]
-    terms = [name for name in logged if name not in first + last]
-    panels = {
-        name: [
-            _read_line(rows, prefix + name, split) for prefix, split in prefixes.items()
-        ]
-        for name in first + terms + last
-    }
-    if _same(panels["loss"], panels["reconstruction"]):
-        del panels["reconstruction"]
-    panels["lr"] = [_read_line(rows, "lr", "")]
-    for key in keys:
-        if not ("/" in key or key in _OF_EPOCH or key.endswith(_NO_GAME)):
-            panels[key] = [_read_line(rows, key, "")]
-    for key in keys:
-        if key.endswith("_weight") and "/" not in key:
-            weight = _read_line(rows, key, "")
-            if len(set(weight.values.tolist())) > 1:
-                panels[key] = [weight]
-    measured = {
-        name: [line for line in panel if line.values.size]
-        for name, panel in panels.items()
-    }
-    return {name: panel for name, panel in measured.items() if panel}
-
-
-def _read_line(rows: Sequence[Row], key: str, split: str) -> Line:
-    """Read one column, without the epochs where it has no finite value."""
-    cells = [row.get(key) for row in rows]
-    values = np.array([np.nan if cell is None else cell for cell in cells], dtype=float)
-    epochs = np.array([row["epoch"] for row in rows], dtype=float)
-    measured = np.isfinite(values)
-    return Line(split=split, epochs=epochs[measured], values=values[measured])
-
-
-def _same(first: list[Line], second: list[Line]) -> bool:
-    """Tell whether two panels would show the same curves, up to rounding."""
-    return all(
-        np.array_equal(one.epochs, two.epochs)
-        and np.allclose(one.values, two.values, rtol=1e-6, atol=0.0)
-        for one, two in zip(first, second, strict=True)
-    )
-
-
 def _best_style() -> dict[str, Any]:
     """Style of the line at the best epoch, in panels and legend alike."""
     return {"color": INK, "linewidth": 0.8, "linestyle": (0, (4, 3))}
@@ -195,19 +124,6 @@ def _epoch_limits(rows: Sequence[Row]) -> tuple[float, float]:
     low, high = float(epochs.min()), float(epochs.max())
     margin = max(0.03 * (high - low), 0.3 if high > low else 0.8)
     return low - margin, high + margin
-
-
-def _phases(rows: Sequence[Mapping[str, Any]]) -> list[Stretch]:
-    """The phases in order; one without a name where rows tell none apart."""
-    stretches: list[Stretch] = []
-    for row in rows:
-        name, epoch = str(row.get("phase", "")), float(row["epoch"])
-        if stretches and stretches[-1].name == name:
-            first = stretches.pop().first
-        else:
-            first = epoch
-        stretches.append(Stretch(name=name, first=first, last=epoch))
-    return stretches
 
 
 def _mark_phases(axes: Axes, phases: list[Stretch]) -> None:

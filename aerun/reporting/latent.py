@@ -1,7 +1,6 @@
 """Where the codes lie: a map of code space, coloured by class, over the prior."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,6 @@ from matplotlib.path import Path
 from matplotlib.textpath import TextPath
 
 from aerun.reporting.canvas import (
-    CLASS_COLOURS,
     INK,
     LABEL_SIZE,
     TICK_SIZE,
@@ -24,29 +22,15 @@ from aerun.reporting.canvas import (
     text_width,
     to_png,
 )
+from aerun.reporting.groups import Group, evenly_spaced, group_by_class
+from aerun.reporting.plane import plane_of
 
 MAXIMUM_POINTS = 5000
 MAXIMUM_TEXTS = 500  # more labels in space would cover each other
-MAXIMUM_CLASSES = 20
 MAXIMUM_SQUASH = 3.0  # ratio of the axes' ranges up to which they share a scale
 MASSES = (0.95, 0.5)  # of the prior inside its contours
 WIDTHS = (0.8, 1.6)  # of these contours
 FINE = 100  # cells along each axis in which the prior's samples are counted
-MARKERS = ("o", "^")  # ten colours each
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Group:
-    """The points of one class and how they are drawn."""
-
-    name: str
-    """Class name; empty where there are no classes to tell apart."""
-    colour: str
-    """Hexadecimal colour."""
-    marker: str
-    """Matplotlib marker."""
-    chosen: np.ndarray
-    """Which of the points belong to it, boolean, [N]."""
 
 
 def latent_map(
@@ -77,23 +61,23 @@ def latent_map(
     """
     codes = np.asarray(codes, dtype=np.float64)
     _check(codes, labels)
-    kept = _evenly_spaced(len(codes), MAXIMUM_POINTS)
+    kept = evenly_spaced(len(codes), MAXIMUM_POINTS)
     codes = codes[kept]
     labels = None if labels is None else np.asarray(labels)[kept]
-    groups = _group(labels, classes, count=len(codes))
+    groups = group_by_class(labels, classes, count=len(codes))
 
     num_dimensions = codes.shape[1]
     if num_dimensions == 1:
         figure = _histogram(codes[:, 0], groups, prior, title=title)
     elif num_dimensions == 2:
-        names = ["code 0", "code 1"]
+        names: Sequence[str] = ("code 0", "code 1")
         figure = _plane(codes, groups, prior, names=names, title=title)
     elif num_dimensions == 3:
         figure = _space(codes, groups, title=title)
     else:
-        points, shares, project = _principal_components(codes)
-        prior = None if prior is None else project(prior)
-        names = [f"component {i} ({share:.1%})" for i, share in enumerate(shares, 1)]
+        plane = plane_of(codes)
+        points, names = plane.project(codes), plane.names
+        prior = None if prior is None else plane.project(prior)
         text = f"{title} (2 of {num_dimensions} dimensions, PCA)"
         figure = _plane(points, groups, prior, names=names, title=text)
     shown = 0 if prior is None else {1: 1, 3: 0}.get(num_dimensions, len(MASSES))
@@ -113,36 +97,6 @@ def _check(codes: np.ndarray, labels: np.ndarray | None) -> None:
             f"labels have shape {list(np.shape(labels))}; expected [{len(codes)}], "
             "one per code"
         )
-
-
-def _evenly_spaced(count: int, most: int) -> np.ndarray:
-    """Choose up to ``most`` of ``count`` indices, spread over all of them."""
-    return np.linspace(0, count - 1, min(count, most)).round().astype(int)
-
-
-def _group(
-    labels: np.ndarray | None, classes: Sequence[str] | None, *, count: int
-) -> list[Group]:
-    """Split points by class; one group where classes are unknown or too many."""
-    present = [] if labels is None else np.unique(labels).tolist()
-    if not 1 <= len(present) <= MAXIMUM_CLASSES:
-        everything = np.ones(count, dtype=bool)
-        return [Group(name="", colour=CLASS_COLOURS[0], marker="o", chosen=everything)]
-    # A class keeps its colour from figure to figure where its index allows it.
-    by_index = present[0] >= 0 and present[-1] < MAXIMUM_CLASSES
-    names = [] if classes is None else classes
-    groups = []
-    for rank, label in enumerate(present):
-        style = label if by_index else rank
-        groups.append(
-            Group(
-                name=str(names[label] if 0 <= label < len(names) else label),
-                colour=CLASS_COLOURS[style % len(CLASS_COLOURS)],
-                marker=MARKERS[style // len(CLASS_COLOURS)],
-                chosen=labels == label,
-            )
-        )
-    return groups
 
 
 def _add_legend(figure: Figure, groups: list[Group], *, num_contours: int) -> None:
@@ -261,7 +215,7 @@ def _space(points: np.ndarray, groups: list[Group], *, title: str) -> Figure:
     axes: Any = figure.add_subplot(projection="3d")
     written = all(1 <= len(group.name.strip()) <= 2 for group in groups)
     drawn = np.zeros(len(points), dtype=bool)
-    drawn[_evenly_spaced(len(points), MAXIMUM_TEXTS if written else len(points))] = True
+    drawn[evenly_spaced(len(points), MAXIMUM_TEXTS if written else len(points))] = True
     style: dict[str, Any]
     for group in groups:
         members = points[group.chosen & drawn]
@@ -294,22 +248,3 @@ def _letters(text: str) -> tuple[Path, float]:
     vertices = outline.vertices - centre
     # Matplotlib shrinks a marker's outline to the square that s is the area of.
     return Path(vertices, outline.codes), float((2 * np.abs(vertices).max()) ** 2)
-
-
-def _principal_components(
-    codes: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray, Callable[[np.ndarray], np.ndarray]]:
-    """Project codes [N, D] to [N, 2].
-
-    Returns:
-        The points, each component's share of variance [2], and the projection.
-    """
-    # Imported here: it takes longer than the drawing, and most maps do without.
-    from sklearn.decomposition import PCA
-
-    # Shares of no variance are 0 / 0, and one example has no components at all.
-    if len(codes) < 2 or np.ptp(codes, axis=0).max() == 0:
-        return np.zeros((len(codes), 2)), np.zeros(2), lambda x: (x - codes[0])[:, :2]
-    model = PCA(n_components=2, random_state=0)
-    points = model.fit_transform(codes)
-    return points, model.explained_variance_ratio_, model.transform

@@ -130,13 +130,26 @@ def _resize(tiles: np.ndarray, *, side: int) -> np.ndarray:
     Returns:
         Pixels [N, H', W', 3], uint8: repeated when enlarged, averaged when reduced.
     """
-    count, height, width, _ = tiles.shape
+    _, height, width, _ = tiles.shape
     factor = max(1, round(side / max(height, width)))
     if factor > 1:
         return tiles.repeat(factor, axis=1).repeat(factor, axis=2)
-    divisor = max(1, round(max(height, width) / (1.5 * side)))
+    return reduced(tiles, max(1, round(max(height, width) / (1.5 * side))))
+
+
+def reduced(tiles: np.ndarray, divisor: int) -> np.ndarray:
+    """Average blocks of pixels.
+
+    Args:
+        tiles: Pixels [N, H, W, 3], uint8.
+        divisor: Side of a block, >= 1; blocks at the rim repeat its pixels.
+
+    Returns:
+        Pixels [N, ceil(H / divisor), ceil(W / divisor), 3], uint8.
+    """
     if divisor == 1:
         return tiles
+    count, height, width, _ = tiles.shape
     down, right = -height % divisor, -width % divisor
     padded = np.pad(tiles, ((0, 0), (0, down), (0, right), (0, 0)), mode="edge")
     blocks = padded.reshape(count, (height + down) // divisor, divisor, -1, divisor, 3)

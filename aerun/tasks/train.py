@@ -1,6 +1,7 @@
 """task=train: fit a model and leave a complete run directory."""
 
 import logging
+import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
@@ -19,8 +20,10 @@ from aerun.rundir import WHITENING, RunDirectory, resume_command
 from aerun.tasks.findings import final_figures
 from aerun.tasks.interruption import Wish, stop_signals
 from aerun.tasks.recorder import Recorder
+from aerun.tasks.report import REPORT, map_of_codes, write_report
 from aerun.tasks.summary import identity
 from aerun.tracking.events import RunEnded
+from aerun.trained import Trained
 from aerun.training.loop import NonFiniteError
 
 log = logging.getLogger("aerun")
@@ -68,12 +71,14 @@ def fit(config: Mapping[str, Any], recorder: Recorder, wish: Wish) -> dict[str, 
         summary = finish(config, recorder, wish) if finished else None
     except Exception as error:
         _write_summary(config, recorder, status="failed", reason=str(error))
+        _show(config, recorder)
         if not isinstance(error, NonFiniteError):
             raise  # a bug, perhaps in a user's own part: shown with its frames
         where = f"the last good weights are in {path / 'checkpoints'}"
         raise RunFailed(f"{error}. Training stopped; {where}.") from error
     if summary is None:
         _write_summary(config, recorder, status="interrupted")
+        _show(config, recorder)
         assert wish.signum is not None
         raise Interrupted(
             wish.signum,
@@ -105,21 +110,54 @@ def finish(
             if wish.signum is not None:
                 return None
             draw()
-    health = list(found.health)
+        summary = _write_summary(
+            config,
+            recorder,
+            status="completed",
+            metrics=found.metrics,
+            health=[*found.health, *_of_training(recorder)],
+        )
+        _show(config, recorder, with_codes=True)
+    _tell(summary, recorder)
+    return summary
+
+
+def _of_training(recorder: Recorder) -> Iterator[str]:
+    """What is to be said of how the weights came about."""
     if recorder.rows:
-        health += of_games(recorder.rows[-1])
-    if best is None:
-        health.append(
+        yield from of_games(recorder.rows[-1])
+    if recorder.best.epoch is None:
+        yield (
             "No epoch came after the end of the last schedule, so the last weights "
             "were evaluated; train longer or shorten the schedule."
             if recorder.rows
             else "Nothing was trained: trainer.epochs=0."
         )
-    summary = _write_summary(
-        config, recorder, status="completed", metrics=found.metrics, health=health
-    )
-    _tell(summary, recorder)
-    return summary
+
+
+def _show(
+    config: Mapping[str, Any], recorder: Recorder, *, with_codes: bool = False
+) -> None:
+    """Write the page about the run, if there is anything to show.
+
+    What goes wrong is told and no more: whatever it is, the run itself ended as its
+    summary says.
+    """
+    run, built = recorder.directory, recorder.built
+    again = f"aerun task=report run={shlex.quote(str(run.path))}"
+    if not (recorder.rows or with_codes):
+        return
+    try:
+        units, codes = recorder.objective.units(), None
+        if with_codes:
+            model = Trained(run.path, dict(config), recorder.objective.model)
+            codes = map_of_codes(model, built.data.test)
+        why = "" if with_codes else f"The map of the codes can be had with: {again}"
+        write_report(run, config, units, codes, why)
+    except Exception as error:
+        log.debug("%s", error, exc_info=True)
+        kind = type(error).__name__
+        log.warning("%s was not written (%s: %s): %s", REPORT, kind, error, again)
 
 
 def starting_weights(config: Mapping[str, Any]) -> dict[str, Tensor] | None:
@@ -253,4 +291,4 @@ def _tell(summary: Mapping[str, Any], recorder: Recorder) -> None:
             log.info("  %-22s %s", name, f"{value:.6g} {unit}".rstrip())
     for sentence in summary["health"]:
         log.warning("Health: %s", sentence)
-    log.info("Look at %s", recorder.directory.path / "reconstructions.png")
+    log.info("Look at %s", recorder.directory.path / REPORT)

@@ -1,0 +1,1 @@
+"""Self-contained pages: one file that opens from disk, without network."""

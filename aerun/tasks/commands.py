@@ -1,0 +1,81 @@
+"""Commands that repeat a run and go on from it, as its record tells them."""
+
+import shlex
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from aerun.rundir import RunDirectory, resume_command
+
+_MOVED = ("epochs", "max_steps", "patience", "checkpoint_every", "preview_every")
+"""Keys of a trainer that may change when a run is continued."""
+
+
+def repeating(run: RunDirectory, config: Mapping[str, Any]) -> tuple[str, str] | None:
+    """What was typed, and where; None where the run has no such record.
+
+    Args:
+        run: With Hydra's record in ``.hydra``.
+        config: The run's, as it ended: what was changed when it was continued is
+            typed at once.
+    """
+    try:
+        record = run.read_yaml(".hydra/hydra.yaml")["hydra"]
+        overrides = list(record["overrides"]["task"])
+        began = run.read_yaml(".hydra/config.yaml")
+    except (OSError, yaml.YAMLError, KeyError, TypeError):
+        return None
+    words = ["aerun"]
+    for source in record.get("runtime", {}).get("config_sources", []):
+        if source.get("provider") == "--config-dir":
+            words += ["--config-dir", str(source["path"])]
+    for key in _MOVED:
+        before, now = began["trainer"].get(key), config["trainer"].get(key)
+        if before != now and isinstance(before, int | str | None):
+            name = f"trainer.{key}"
+            overrides = [o for o in overrides if o.partition("=")[0] != name]
+            overrides.append(f"{name}={'null' if now is None else now}")
+    where = str(record.get("runtime", {}).get("cwd", ""))
+    return shlex.join([*words, *overrides]), where
+
+
+def choices(run: RunDirectory) -> dict[str, str]:
+    """What was chosen in each group, by its name; empty without a record."""
+    try:
+        record = run.read_yaml(".hydra/hydra.yaml")["hydra"]
+        chosen = record["runtime"]["choices"]
+        return {key: str(value) for key, value in chosen.items() if value is not None}
+    except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError):
+        return {}
+
+
+def further(
+    path: Path, config: Mapping[str, Any], *, status: str, weights: bool, decodes: bool
+) -> Iterator[tuple[str, str]]:
+    """What to try next with a run: what it does, and the command.
+
+    Args:
+        path: The run's directory.
+        config: The run's.
+        status: As in ``summary.json``; empty where the run wrote none.
+        weights: Whether it saved any.
+        decodes: Whether codes can be decoded.
+    """
+    path = path.absolute()
+    resume, epochs = resume_command(path), config["trainer"]["epochs"]
+    if status == "failed":
+        yield "Again from its last state", resume
+    elif status != "completed":
+        yield "Continue it", resume
+    elif epochs > 0 and config["trainer"]["max_steps"] is None:
+        more = f"{resume} trainer.epochs={2 * epochs}"
+        yield "Train on, for twice as many epochs", more
+    run = f"run={shlex.quote(str(path))}"
+    if weights:
+        yield "Evaluate it further", f"aerun task=evaluate {run}"
+        yield "Its codes as arrays", f"aerun task=encode {run}"
+    if weights and decodes:
+        yield "Samples, and walks through the codes", f"aerun task=sample {run}"
+    yield "This page anew", f"aerun task=report {run}"

@@ -1,0 +1,111 @@
+"""What a run directory holds that a page can show, read back from its files."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from aerun.rundir import RunDirectory
+
+_PICTURES = {
+    "samples.png": "Samples",
+    "latent.png": "Codes of the test set",
+    "filters.png": "Weights of the first level",
+    "kl_per_dimension.png": "What each code dimension carries",
+    "activity.png": "How active the units of the code are",
+}
+
+
+def summary_of(run: RunDirectory) -> dict[str, Any]:
+    """``summary.json``; empty where the run wrote none."""
+    try:
+        return dict(run.read_json("summary.json"))
+    except FileNotFoundError:
+        return {}
+
+
+def rows_of(run: RunDirectory) -> list[dict[str, Any]]:
+    """Of ``metrics.csv``; none where no epoch was recorded."""
+    try:
+        return run.read_table("metrics.csv")
+    except FileNotFoundError:
+        return []
+
+
+def evaluation_of(run: RunDirectory) -> dict[str, dict[str, Any]]:
+    """Figures of the newest ``task=evaluate``, by name; empty where there was none."""
+    found = list(run.path.glob("evaluate*/evaluation.json"))
+    if not found:
+        return {}
+    newest = max(found, key=lambda path: (len(path.parent.name), path.parent.name))
+    known = run.read_json(str(newest.relative_to(run.path)))["figures"]
+    return {n: f for n, f in known.items() if isinstance(f.get("value"), int | float)}
+
+
+def text_of(run: RunDirectory, name: str) -> str:
+    """A file as it is; empty where there is none."""
+    path = run.path / name
+    return path.read_text(encoding="utf-8") if path.is_file() else ""
+
+
+def slides(run: RunDirectory, phases: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+    """Pictures of reconstructions in order, the final ones last."""
+
+    def order(path: Path) -> tuple[int, str]:
+        of = [i for i, name in enumerate(phases) if path.stem.startswith(f"{name}_")]
+        return (of[-1] if of else 0), path.stem
+
+    for path in sorted((run.path / "reconstructions").glob("*.png"), key=order):
+        words = path.stem.replace("_", " ").split()
+        shown = " ".join(word.lstrip("0") or word for word in words)
+        yield shown, path.read_bytes()
+    final = run.path / "reconstructions.png"
+    if final.is_file():
+        yield "the final weights", final.read_bytes()
+
+
+def pictures(run: RunDirectory, *, mapped: bool) -> Iterator[tuple[str, bytes]]:
+    """The other pictures; that of the codes only where the page's map shows less."""
+    for name, title in _PICTURES.items():
+        path = run.path / name
+        if path.is_file() and not (mapped and name == "latent.png"):
+            yield title, path.read_bytes()
+
+
+def title_of(chosen: Mapping[str, str], path: Path) -> str:
+    """What was trained on what; the directory's name where that is not recorded."""
+    if "model" not in chosen or "dataset" not in chosen:
+        return path.name
+    if "experiment" in chosen:
+        return f"{chosen['experiment']}: {chosen['model']} on {chosen['dataset']}"
+    return f"{chosen['model']} on {chosen['dataset']}"
+
+
+def facts(
+    config: Mapping[str, Any],
+    summary: Mapping[str, Any],
+    rows: Sequence[Mapping[str, Any]],
+) -> Iterator[tuple[str, str]]:
+    """What else there is to know of the run."""
+    yield "Examples", "x".join(str(n) for n in config["data"]["shape"])
+    if "num_parameters" in summary:
+        yield "Parameters", f"{summary['num_parameters']:,}"
+    yield "Epochs", str(len(rows))
+    if summary.get("best_epoch") is not None:
+        yield "Best epoch", str(summary["best_epoch"])
+    if "steps" in summary:
+        yield "Steps", f"{summary['steps']:,}"
+    if summary.get("samples_per_second"):
+        yield "Training took", f"{summary['seconds']:.3g} s"
+        yield "Speed", f"{summary['samples_per_second']:,.0f} examples per second"
+    if "device" in summary:
+        yield "Device", str(summary["device"])
+    yield "Seed", str(config["seed"])
+    if summary.get("versions"):
+        yield "Versions", ", ".join(f"{k} {v}" for k, v in summary["versions"].items())
+    for key, name in (
+        ("git_commit", "Git commit"),
+        ("config_hash", "Hash of the config"),
+        ("data_hash", "Hash of the data"),
+    ):
+        if summary.get(key):
+            yield name, str(summary[key])
