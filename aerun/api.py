@@ -39,9 +39,7 @@ class Run:
         Raises:
             FileNotFoundError: The run was not evaluated.
         """
-        found = list(self.directory.glob("evaluate*/evaluation.json"))
-        # A run's second evaluation lies in evaluate_2, its tenth in evaluate_10.
-        newest = max(found, key=lambda path: (len(str(path)), str(path)), default=None)
+        newest = RunDirectory(self.directory).newest("evaluate", "evaluation.json")
         if newest is None:
             raise FileNotFoundError(
                 f"{self.directory} was not evaluated; type: aerun task=evaluate "

@@ -182,6 +182,21 @@ class RunDirectory:
         """
         return json.loads((self.path / name).read_text(encoding="utf-8"))
 
+    def newest(self, folder: str, name: str) -> Path | None:
+        """A file of the newest of folders called ``folder``, ``folder_2``, ...
+
+        Args:
+            folder: Its first part.
+            name: Of the file.
+
+        Returns:
+            Its path, or None where none of them has it.
+        """
+        found = self.path.glob(f"{folder}*/{name}")
+        # The tenth comes after the ninth.
+        order = ((len(path.parent.name), path.parent.name, path) for path in found)
+        return max(order, default=(0, "", None))[2]
+
     def read_yaml(self, name: str) -> Any:
         """Read YAML without objects.
 

@@ -33,10 +33,9 @@ def rows_of(run: RunDirectory) -> list[dict[str, Any]]:
 
 def evaluation_of(run: RunDirectory) -> dict[str, dict[str, Any]]:
     """Figures of the newest ``task=evaluate``, by name; empty where there was none."""
-    found = list(run.path.glob("evaluate*/evaluation.json"))
-    if not found:
+    newest = run.newest("evaluate", "evaluation.json")
+    if newest is None:
         return {}
-    newest = max(found, key=lambda path: (len(path.parent.name), path.parent.name))
     known = run.read_json(str(newest.relative_to(run.path)))["figures"]
     return {n: f for n, f in known.items() if isinstance(f.get("value"), int | float)}
 
