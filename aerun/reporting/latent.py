@@ -82,6 +82,9 @@ def latent_map(
         figure = _plane(points, groups, prior, names=names, title=text)
     shown = 0 if prior is None else {1: 1, 3: 0}.get(num_dimensions, len(MASSES))
     _add_legend(figure, groups, num_contours=shown)
+    # Equal scales change the size of the axes, and with it what the ticks say: the
+    # layout of the first pass would cut labels off.
+    figure.draw_without_rendering()
     return to_png(figure)
 
 

@@ -113,6 +113,21 @@ def test_equal_aspect_only_where_it_does_not_squash(stretch, aspect, figure_of):
     assert figure.axes[0].get_aspect() == aspect
 
 
+@pytest.mark.parametrize("spread", [1, 2, 5])
+@pytest.mark.parametrize("count", [100, 359, 2000])
+def test_the_name_of_the_upright_axis_is_whole(count, spread, decode):
+    """Whatever the ticks say once both axes have the same scale."""
+    generator = np.random.default_rng(0)
+    codes = generator.normal(size=(count, 4)) * [1.5, 1.5, 0.5, 0.5]
+    prior = spread * generator.normal(size=(5000, 4))
+    labels = generator.integers(0, 3, count)
+    pixels = decode(
+        latent_map(codes, labels, classes=NAMES, title="codes", prior=prior)
+    )
+    dark = (pixels < 200).any(axis=(0, 2))
+    assert np.flatnonzero(dark)[0] >= 4
+
+
 def test_many_dimensions_are_reduced_by_principal_components(figure_of):
     """The title tells of the reduction, the labels give each share of variance."""
     codes = GENERATOR.normal(size=(5000, 5)) * [3.0, 2.0, 0.0, 0.0, 0.0]
