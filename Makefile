@@ -29,8 +29,8 @@ run: $(READY)  ## train the default model on real digits and say where to look
 test: $(READY)  ## the test suite
 	$(BIN)/python -m pytest -m "not slow" $(PARALLEL)
 
-test-all: $(READY)  ## the same and what takes longer: killed runs, figures on MNIST
-	$(BIN)/python -m pytest -m "not slow or shared" $(PARALLEL)
+test-all: test  ## the same and what takes longer: killed runs, figures on MNIST
+	$(BIN)/python -m pytest -m "shared" $(PARALLEL)
 	$(BIN)/python -m pytest -m "slow and not shared"
 
 lint: $(READY)  ## style and types

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from aerun.build import Built, build, load_data
@@ -48,3 +49,8 @@ def needs_images(model: str) -> bool:
     """Whether a model cannot be given vectors."""
     config = compose(f"model={model}")
     return any(feature is IMAGES for _, feature in needed(config))
+
+
+def later(*values: object) -> Any:
+    """A case of a parametrised test that waits for test-all, and shares the cores."""
+    return pytest.param(*values, marks=[pytest.mark.slow, pytest.mark.shared])

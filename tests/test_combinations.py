@@ -32,13 +32,16 @@ from aerun.training.events import EpochEnded
 from aerun.training.state import weights_of
 from aerun.wiring import locate
 
+pytestmark = [pytest.mark.slow, pytest.mark.shared]
+
 Request = tuple[str, ...]
 
 BASE = (
     "device=cpu", "trainer.threads=1", "trainer.epochs=1", "trainer.max_steps=2",
     "dataset.limit=200", "dataset.validation=50",
 )  # fmt: skip
-NO_PARTS = {"experiment", "hydra", "task"}  # whole requests, and what to do with them
+# Whole requests, what to do with them, and who is told of it.
+NO_PARTS = {"experiment", "hydra", "task", "tracker"}
 SWITCHES = {"model.tied": ["false", "true"]}
 LISTS = {  # groups of which several are chosen at once
     group
@@ -279,8 +282,6 @@ def test_most_pairs_work():
     assert counts["refused"] <= counts.total() / 10, counts
 
 
-@pytest.mark.slow
-@pytest.mark.shared
 @pytest.mark.parametrize("couple", COUPLES, ids=" ".join)
 def test_all_pairs_of_two_groups(couple):
     """Each trains or lacks something; every option works with one of the others."""

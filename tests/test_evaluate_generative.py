@@ -17,6 +17,7 @@ from aerun.evaluation.judge import class_figures, judge
 from aerun.evaluation.of_classes import entropy_error
 from aerun.trained import trained_objective
 
+pytestmark = [pytest.mark.slow, pytest.mark.shared]
 pytest_plugins = ["evaluating"]
 
 PARZEN = {"parzen", "parzen/train_images", "parzen/gaussian"}

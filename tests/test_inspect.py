@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from inspecting import Inspect, by_title, rows
-from making import needs_images, options
+from making import later, needs_images, options
 
 from aerun import api
 from aerun.build import Built, build
@@ -58,11 +58,7 @@ def own(cell: str) -> int:
 
 @pytest.mark.parametrize(
     "data",
-    ["csv", "3x33x47"]
-    + [
-        pytest.param(kind, marks=[pytest.mark.slow, pytest.mark.shared])
-        for kind in ("digits", "28x20", "3x64x48", "16x16")
-    ],
+    ["csv", "3x33x47", *map(later, ("digits", "28x20", "3x64x48", "16x16"))],
     indirect=True,
 )
 @pytest.mark.parametrize("model", options("model"))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from making import make
+from making import later, make
 from PIL import Image
 
 import aerun
@@ -108,11 +108,11 @@ SAMPLES = {"samples.npy", "samples.png"}
     ("run", "shape", "dtype", "files"),
     [
         ("vae", (1, 8, 8), np.uint8, WALKS | {"manifold.png"}),
-        ("flat", (1, 8, 8), np.uint8, WALKS | {"manifold.png"}),
-        ("winners", (1, 8, 8), np.uint8, WALKS),
+        later("flat", (1, 8, 8), np.uint8, WALKS | {"manifold.png"}),
+        later("winners", (1, 8, 8), np.uint8, WALKS),
         ("chain", (1, 8, 8), np.uint8, set()),
         ("plane", (3,), np.float64, WALKS | {"manifold.png"}),
-        ("vectors", (7,), np.float64, WALKS),
+        later("vectors", (7,), np.float64, WALKS),
     ],
 )
 def test_every_kind_of_model_is_sampled(sampled, run, shape, dtype, files):
@@ -128,7 +128,7 @@ def test_every_kind_of_model_is_sampled(sampled, run, shape, dtype, files):
             assert min(image.size) > 50
 
 
-@pytest.mark.parametrize("run", ["vae", "flat", "chain"])
+@pytest.mark.parametrize("run", ["vae", later("flat"), later("chain")])
 def test_the_same_command_gives_the_same_bytes(sampled, run):
     """Each time in a folder of its own; another seed gives other samples."""
     few = ["task.num_components=3"]

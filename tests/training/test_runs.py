@@ -5,7 +5,7 @@ import itertools
 
 import pytest
 import torch
-from making import make
+from making import later, make
 
 from aerun.evaluation.splits import evaluate
 from aerun.training.events import EpochEnded, PictureDue, StepEnded
@@ -25,7 +25,7 @@ def _curve(built):
     return [e.means["loss"] for e in built.training if isinstance(e, EpochEnded)]
 
 
-@pytest.mark.parametrize("model", ["simple", "stacked", "tied", "vae"])
+@pytest.mark.parametrize("model", ["simple", *map(later, ("stacked", "tied", "vae"))])
 def test_a_model_overfits_eight_examples(model):
     """Given few examples and many steps the training error nearly vanishes."""
     extra = ["regularizer=none", "loss=mse"] if model == "vae" else []
@@ -57,7 +57,7 @@ def test_splits_do_not_move_with_the_seed():
     assert torch.equal(one.stored, two.stored)
 
 
-@pytest.mark.parametrize("stop_after", [1, 2, 5, 13, 14, 20, 27])
+@pytest.mark.parametrize("stop_after", [1, 13, 20, *map(later, (2, 5, 14, 27))])
 def test_a_run_stopped_after_any_step_continues_as_if_it_had_not(recorder, stop_after):
     """Rows, weights and best epoch equal the uninterrupted run's, bit for bit."""
     whole = recorder(*EVERYTHING, name="whole")
