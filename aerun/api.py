@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from aerun.config.stored import check_stored, find_run, stored_config
+from aerun.config.stored import NO_TRACKER, check_stored, find_run, stored_config
 from aerun.rundir import RunDirectory
 from aerun.trained import Trained, trained
 
@@ -105,5 +105,5 @@ def load(directory: str | Path, *, weights: str | None = None) -> Trained:
     """
     path = find_run(str(directory))
     config = stored_config(path)
-    check_stored(config)
+    check_stored({**config, "tracker": NO_TRACKER})
     return trained(config, path, weights=weights)

@@ -64,7 +64,8 @@ ATTACK = {
 def test_a_run_has_the_figures_that_apply(evaluated: Evaluated, run: str, names: set):
     """Each with value, error, unit and a definition in a line; the others are noted."""
     found = evaluated(run)
-    assert found.keys() == {"seed", "figures", "notes"}
+    assert found.keys() == {"seed", "data", "figures", "notes"}
+    assert found["data"]["of_the_run"]
     assert found["figures"].keys() == names
     for name, entry in found["figures"].items():
         assert entry.keys() == {"value", "standard_error", "unit", "definition"}, name

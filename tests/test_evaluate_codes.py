@@ -172,6 +172,8 @@ def test_other_examples_are_anomalies(evaluated: Evaluated):
     assert "not the examples that the run was trained on" in warned
     made = json.loads((Path(told.strip()) / "evaluation.json").read_text())
     model = aerun.load(directory)
+    assert made["data"]["of_the_run"] is False
+    assert made["data"]["path"] == "other.npy"
     figures, notes = made["figures"], " ".join(made["notes"])
     x, _ = _stored(load_data(model.config), "test")
     own = np.square(model.reconstruct(x) - x).reshape(len(x), -1).mean(1)
@@ -196,4 +198,27 @@ def test_a_run_whose_examples_are_gone_detects_nothing(evaluated: Evaluated):
     made = json.loads((Path(told.strip()) / "evaluation.json").read_text())
     assert "anomaly/auroc" not in made["figures"]
     assert "mse" in made["figures"]
-    assert "No anomaly detection: the run's own examples" in " ".join(made["notes"])
+    for what in ("No anomaly detection", "No PCA"):
+        assert f"{what}: the run's own examples" in " ".join(made["notes"])
+
+
+def test_classes_left_out_of_the_training_are_kept_of_other_data(evaluated: Evaluated):
+    """And so are all examples, however few the run was trained on."""
+    evaluated.run("nine")
+    images = _others(evaluated.folder)
+    labels = np.arange(len(images)) % 3
+    np.savez(evaluated.folder / "labelled.npz", x=images, y=labels)
+    told, _ = quiet("task=evaluate", "run=nine", "dataset=array",
+                    "dataset.path=labelled.npz")  # fmt: skip
+    folder = Path(told.strip())
+    made = json.loads((folder / "evaluation.json").read_text())
+    rows = (folder / "errors.csv").read_text().splitlines()[1:]
+    assert made["data"]["test_examples"] == len(rows) == 8
+    assert {row.split(",")[1] for row in rows} >= {"0"}
+
+
+def test_no_more_neighbours_vote_than_there_are(evaluated: Evaluated):
+    """The definition says how many it was."""
+    asked = ("task.labelled=30", "task.neighbours=100")
+    text = evaluated.figures("stacked", *asked)["neighbours"]["definition"]
+    assert "the vote of 30 neighbours among 30" in text

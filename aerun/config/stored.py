@@ -1,5 +1,6 @@
 """Requests that act on a run that exists: its config, and only what was typed."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -18,6 +19,11 @@ from aerun.errors import RunDirectoryError
 from aerun.resolving import FORMAT
 from aerun.rundir import RunDirectory
 from aerun.wiring import locate
+
+log = logging.getLogger("aerun")
+
+NO_TRACKER = {"_target_": None}
+"""The node of a config whose run tells nobody."""
 
 CONTINUABLE = (
     "trainer.epochs",
@@ -56,8 +62,26 @@ def resume_request(overrides: Sequence[str]) -> tuple[dict[str, Any], Path]:
     for key, value in typed.items():
         group, name = key.split(".")
         config[group][name] = value
-    check_stored(config)
+    _let_go_of_tracker(config)
     return config, directory
+
+
+def _let_go_of_tracker(config: dict[str, Any]) -> None:
+    """Check a config; a run goes on without a tracker that is gone, which is said.
+
+    Raises:
+        BadRequest: With all other mistakes.
+    """
+    from aerun.build import build_tracker
+    from aerun.errors import BadUse
+
+    check_stored({**config, "tracker": NO_TRACKER})
+    try:
+        check_stored(config)
+        build_tracker(config)
+    except (BadRequest, BadUse) as error:
+        log.warning("The run goes on without its tracker: %s", error)
+        config["tracker"] = dict(NO_TRACKER)
 
 
 def check_stored(config: Mapping[str, Any]) -> None:
@@ -116,7 +140,7 @@ def stored_config(directory: Path) -> dict[str, Any]:
     if not isinstance(config, dict):
         raise RunDirectoryError(f"{directory / name} is damaged: it holds no config")
     # Of runs from before there were trackers.
-    config.setdefault("tracker", {"_target_": None})
+    config.setdefault("tracker", dict(NO_TRACKER))
     if not resolved:
         return config
     if config.get("format") != FORMAT:
@@ -216,10 +240,13 @@ def task_request(
     about_data = () if chosen else ("dataset.",)
     rest = [text for text in overrides if not text.startswith(("run=", *about_data))]
     composed = plain(composer.compose(rest))
+    config["tracker"] = dict(NO_TRACKER)  # it is told of trainings only
     config["task"] = composed["task"]
     config["device"] = composed["device"]
     if chosen:  # other examples, scaled as the run's
         kept = {f.name: config["dataset"][f.name] for f in fields(DatasetOptions)}
+        # Which examples took part in the training says nothing of other data.
+        kept |= {"exclude_classes": [], "limit": None}
         config["dataset"] = composed["dataset"] | kept
     else:
         for key, value in typed.items():

@@ -53,8 +53,10 @@ class Subject:
     """Values of all numeric knobs at the end of training, []."""
     data: Data
     """Scaled as the run's, on the model's device."""
+    foreign: bool = False
+    """Whether ``data`` are not those that the run was trained on."""
     own: Data | None = None
-    """What the run was trained on, likewise, where ``data`` are others."""
+    """Those, likewise, where ``data`` are others and they can be had."""
     grey: Data
     """The same before ``dataset.binarize=fixed`` drew zeros and ones."""
     binarize: str

@@ -127,7 +127,11 @@ def _image_figures(errors: Errors, subject: Subject, text: str) -> Iterator[Find
 @torch.no_grad()
 def _pca(subject: Subject, principal: Principal | None) -> Iterator[Finding]:
     if principal is None:
-        yield "No PCA: the code is as large as the data, or nothing varies."
+        yield (
+            "No PCA: the run's own examples are not to be had."
+            if subject.foreign and subject.own is None
+            else "No PCA: the code is as large as the data, or nothing varies."
+        )
         return
     rows = (x.cpu().numpy() for x in flat_batches(subject.data.test))
     errors = [principal.errors(x).mean(1) for x in rows]

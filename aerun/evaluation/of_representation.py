@@ -58,6 +58,7 @@ def label_figures(
         yield "No probe, neighbours and clusters: the training examples are of a class."
         return
     some = data.train.first(num_labelled)
+    neighbours = min(neighbours, len(some))
     ways = _ways(subject, principal)
     codes = _labelled(data.test, ways["codes"])
     with progress_bar(2 * len(ways) + 1, unit="fit", description="Probing") as bar:

@@ -2,7 +2,7 @@
 
 import itertools
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -100,36 +100,43 @@ def evaluate(
         generative = getattr(subject.model, "generative", False)
         judged = judge(subject.grey) if generative else None
         walked = walked_classes(subject, judged, num_steps=steps, seed=seed)
-        errors = reconstruction_errors(subject, subject.data.test)
-        pca = _pca(subject)
+        errors, pca = reconstruction_errors(subject, subject.data.test), _pca(subject)
+        learn = {"num_labelled": labelled, "neighbours": neighbours, "seed": seed}
+        sizes = {"num_images": images, "num_samples": samples, "seed": seed}
         found = itertools.chain(
             reconstruction_figures(subject, errors, pca, seed=seed),
-            label_figures(
-                subject, pca, num_labelled=labelled, neighbours=neighbours, seed=seed
-            ),
+            label_figures(subject, pca, **learn),
             invariance_figures(subject, noise=noise, num_images=images, seed=seed),
             _anomalies(subject, errors, config, directory),
-            posterior_figures(
-                subject, num_images=images, num_samples=samples, seed=seed
-            ),
+            posterior_figures(subject, **sizes),
             code_figures(subject, seed=seed),
             sample_figures(subject, judged, num_samples=centres, seed=seed),
             attack_figures(subject, **attack, num_images=images, seed=seed),
             chain_figures(subject, judged, walked),
         )
-        figures: list[Figure] = []
-        notes: list[str] = []
-        for finding in found:
-            if isinstance(finding, Figure):
-                figures.append(finding)
-            else:
-                notes.append(finding)
+        figures, notes = _sorted(found)
         kept = RunDirectory(folder)
+        content = _content(subject, config, figures, notes, seed)
+        kept.write_json("evaluation.json", content)
         kept.write_table("errors.csv", errors.rows(subject.data.test))
         for name, picture in _pictures(subject, errors, figures, judged, walked):
             kept.write(name, picture)
-        _report(kept, figures, notes, seed)
+        for line in [*table(figures), *notes]:
+            log.info("%s", line)
+        log.info("Look at %s", folder / "evaluation.json")
     return folder
+
+
+def _sorted(found: Iterable[Finding]) -> tuple[list[Figure], list[str]]:
+    """Figures apart from notes."""
+    figures: list[Figure] = []
+    notes: list[str] = []
+    for finding in found:
+        if isinstance(finding, Figure):
+            figures.append(finding)
+        else:
+            notes.append(finding)
+    return figures, notes
 
 
 def _names(subject: Subject, judged: Judge) -> list[str]:
@@ -142,7 +149,9 @@ def _names(subject: Subject, judged: Judge) -> list[str]:
 
 
 def _pca(subject: Subject) -> Principal | None:
-    """PCA at the size of the code, of what the run was trained on."""
+    """PCA at the size of the code, of what the run was trained on, if that is there."""
+    if subject.foreign and subject.own is None:
+        return None
     train = (subject.own or subject.data).train
     with torch.no_grad():
         size = subject.model.encode(train.gather(slice(1))).shape[1]
@@ -157,11 +166,10 @@ def _anomalies(
         own = reconstruction_errors(subject, subject.own.test)
         yield from anomaly_figures(own.mse, errors.mse, kind="of these examples")
         return
-    spec = spec_of(config, directory)
-    if subject.data.spec.fingerprint != spec.fingerprint:
+    if subject.foreign:
         yield "No anomaly detection: the run's own examples are not to be had."
         return
-    others = left_out(config, spec, subject.like)
+    others = left_out(config, spec_of(config, directory), subject.like)
     if others is None:
         yield (
             "No anomaly detection: evaluate on other data of the same shape "
@@ -191,6 +199,7 @@ def _subject(
         objective=objective,
         knobs=knob_tensors(values, like),
         data=data,
+        foreign=others,
         own=_own(config, directory, spec, like) if others else None,
         grey=grey_data(config, spec, like) if drawn else data,
         binarize=binarize,
@@ -248,17 +257,24 @@ def _pictures(
         yield "chain.png", chain_map(walked, classes=names, title=title)
 
 
-def _report(
-    folder: RunDirectory, figures: list[Figure], notes: list[str], seed: int
-) -> None:
-    """Write and print."""
-    for line in table(figures):
-        log.info("%s", line)
-    for note in notes:
-        log.info("%s", note)
-    content = {
+def _content(
+    subject: Subject,
+    config: Mapping[str, Any],
+    figures: list[Figure],
+    notes: list[str],
+    seed: int,
+) -> dict[str, Any]:
+    """What evaluation.json holds."""
+    dataset = config["dataset"]
+    return {
         "seed": seed,
+        "data": {
+            "of_the_run": not subject.foreign,
+            "dataset": dataset["_target_"],
+            "path": dataset.get("path"),
+            "fingerprint": subject.data.spec.fingerprint,
+            "test_examples": len(subject.data.test),
+        },
         "figures": {figure.name: figure.entry() for figure in figures},
         "notes": notes,
     }
-    log.info("Look at %s", folder.write_json("evaluation.json", content))

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("aerun")
 
 REPORT = "report.html"
+_NO_MAP = "There is no map of the codes"
 _POINTS = 5000  # codes that settle the plane and its limits, as in latent.png
 _BLOCK = 64  # examples at a time
 
@@ -55,15 +56,21 @@ def report(config: Mapping[str, Any], directory: Path) -> Path:
         objective = trained_objective(
             dict(config), directory, weights=_saved(config, directory)
         ).to(device_of(config))
-        data = run_data(
-            config, spec_of(config, directory), next(objective.parameters())
-        )
+        spec = spec_of(config, directory)
+        data = run_data(config, spec, next(objective.parameters()))
         model = Trained(directory, dict(config), objective.model)
-        codes = map_of_codes(model, data.test)
+        if data.spec.fingerprint == spec.fingerprint:
+            codes = map_of_codes(model, data.test)
+            why = "" if codes is not None else f"{_NO_MAP}: not all codes are finite."
+        else:
+            why = f"{_NO_MAP}: these are not the examples that the run was trained on."
     except (DataError, RunDirectoryError) as error:
-        why = f"There is no map of the codes: {error}."
+        why = f"{_NO_MAP}: {error}."
+    if why:
         log.warning("%s", why)
-    return write_report(RunDirectory(directory), config, units, codes, why)
+    page = write_report(RunDirectory(directory), config, units, codes, why)
+    log.info("Look at %s", page)
+    return page
 
 
 def write_report(

@@ -152,7 +152,9 @@ def _show(
         if with_codes:
             model = Trained(run.path, dict(config), recorder.objective.model)
             codes = map_of_codes(model, built.data.test)
-        why = "" if with_codes else f"The map of the codes can be had with: {again}"
+        why = f"The map of the codes can be had with: {again}"
+        if with_codes:
+            why = "" if codes is not None else "Not all codes are finite."
         write_report(run, config, units, codes, why)
     except Exception as error:
         log.debug("%s", error, exc_info=True)
