@@ -156,6 +156,8 @@ def test_a_bad_request_exits_with_2(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
+@pytest.mark.shared
 def test_multirun_may_stand_in_the_middle(tmp_path: Path) -> None:
     """A sweep over two models makes two complete runs, wherever -m stands."""
     done = aerun(tmp_path, "model=linear,tied", "-m", *SMOKE)

@@ -35,6 +35,8 @@ def _level() -> None:
 # -- quiet and verbose ---------------------------------------------------------------
 
 
+@pytest.mark.slow
+@pytest.mark.shared
 def test_quiet_prints_only_the_directory(tmp_path: Path) -> None:
     """Of a run, of one continued, and of a sweep; warnings go elsewhere."""
     done = aerun(tmp_path, "-q", "model=vae", *SMOKE)

@@ -121,6 +121,8 @@ def test_one_step_serves_one_job_and_many(model):
             torch.testing.assert_close(rowed[i], gradient, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.slow
+@pytest.mark.shared
 def test_models_survive_saving_and_loading_in_a_fresh_process(tmp_path: Path):
     """Weights saved here and loaded elsewhere give the same reconstructions."""
     wanted = {}

@@ -87,6 +87,8 @@ def test_every_command_of_the_readme_composes(newcomer, command, capsys):
         assert main([*arguments, *small]) == 0
 
 
+@pytest.mark.slow
+@pytest.mark.shared
 def test_the_python_of_the_readme_runs(newcomer):
     """The example trains, loads, samples, encodes."""
     (block,) = [block for block in _blocks("python") if "import aerun" in block]

@@ -59,6 +59,8 @@ def test_a_run_tells_errors_from_corrupted_inputs(request_, corrupted, capsys):
         assert not any("corrupted" in line for line in lines)
 
 
+@pytest.mark.slow
+@pytest.mark.shared
 @pytest.mark.parametrize(
     ("model", "drawn"),
     [

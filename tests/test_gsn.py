@@ -328,6 +328,8 @@ def test_data_beyond_0_and_1_are_refused():
 # -- training and sampling -------------------------------------------------------------
 
 
+@pytest.mark.slow
+@pytest.mark.shared
 def test_training_lowers_the_loss_and_the_error():
     """In seconds, on digits: below PCA of three dimensions after one noiseless step."""
     _, built = make("model=gsn", "trainer.epochs=15")

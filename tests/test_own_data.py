@@ -137,6 +137,8 @@ def test_an_unknown_home_is_no_bug(capsys: pytest.CaptureFixture[str]) -> None:
 WHITE = ["dataset=digits", "dataset.scale=zca", "model.output_activation=none", *SMALL]
 
 
+@pytest.mark.slow
+@pytest.mark.shared
 def test_whitened_data_train_and_come_back() -> None:
     """The whitening is kept with the weights; what is loaded works in stored units."""
     more = ["trainer.epochs=30", "trainer.max_steps=null", "trainer.lr=0.01"]

@@ -91,6 +91,8 @@ def test_a_run_goes_on_from_another_folder(tmp_path, monkeypatch):
     assert _summary(run)["epochs"] == 4
 
 
+@pytest.mark.slow
+@pytest.mark.shared
 def test_weights_from_data_of_other_units_are_told_of(finished, capsys):
     """One line where the scaling is not that of the run to start from."""
     capsys.readouterr()

@@ -20,6 +20,8 @@ def build(place: str, cache: str, barrier: Any, answers: Any) -> None:
     answers.put(int(pixels(read(Path(place))).astype(int).sum()))
 
 
+@pytest.mark.slow
+@pytest.mark.shared
 def test_two_processes_build_one_cache(cache: Path, tmp_path: Path) -> None:
     """Who comes second waits; both see the same images and nothing else is left."""
     made = fill(tmp_path / "mine", 90, size=(64, 64))
@@ -51,6 +53,8 @@ read(Path(sys.argv[1]))
 """
 
 
+@pytest.mark.slow
+@pytest.mark.shared
 def test_a_killed_build_leaves_nothing_that_is_taken_for_whole(
     cache: Path, tmp_path: Path
 ) -> None:
