@@ -19,7 +19,8 @@ from aerun.reporting.sheets import fitted
 from aerun.reporting.verdict import Verdict
 
 _PICTURE_BYTES = 1_500_000
-_BARS = 16
+_BARS = 10  # more say no more than the table
+_LONG = 24  # letters, from which a text may be broken into lines
 _GROUPS = 60  # columns of tables
 _RUNS = 2000
 
@@ -132,7 +133,7 @@ def _ranking(report: ComparisonReport) -> Section:
             text=_written(text) if column > first else text,
             colour=colour if report.panels else "",
             number=column >= first,
-            long=1 <= column < first,
+            long=len(text) > _LONG,
         )
 
     table = wide_table(
@@ -143,9 +144,8 @@ def _ranking(report: ComparisonReport) -> Section:
         ],
     )
     parts = [table]
-    if report.bars:
-        shown = bars(report.bars[:_BARS], unit=f"{report.metric}, mean over seeds")
-        parts.append(shown)
+    if 1 < len(report.bars) <= _BARS:
+        parts.append(bars(report.bars, unit=f"{report.metric}, mean over seeds"))
     intro = (
         "Mean \u00b1 standard deviation over n seeds, on the test examples; below them "
         "PCA at the same code size, fitted to the same training examples."
@@ -193,7 +193,7 @@ def _by_group(table: Table, definitions: Mapping[str, str] | None) -> Html:
             Cell(
                 text=_written(text) if figures and i and not top else text,
                 number=figures and i > 0,
-                long=not figures or top,
+                long=len(text) > _LONG,
             )
             for i, text in enumerate(texts[: _GROUPS + 1])
         ]
@@ -205,21 +205,27 @@ def _by_group(table: Table, definitions: Mapping[str, str] | None) -> Html:
 
 
 def _runs(report: ComparisonReport) -> Section:
-    names = ("group", "seed", report.metric, "status", "warnings", "its page")
+    names = ("group", "seed", report.metric, "status", "warnings", "directory")
     numbers = (1, 2, 4)
     top = [Cell(text=text, number=i in numbers) for i, text in enumerate(names)]
     body = [
         [
-            Cell(text=run.group or "not averaged", long=True),
+            _named(run.group or "not averaged", link=run.link),
             Cell(text=run.seed, number=True),
             Cell(text=run.value, number=True),
-            Cell(text=run.status, long=True),
+            _named(run.status),
             Cell(text=str(run.warnings or ""), number=True),
-            Cell(text=run.directory, link=run.link),
+            Cell(text=run.directory),
         ]
         for run in report.runs[:_RUNS]
     ]
-    return Section(title="Runs", body=wide_table(top, body))
+    linked = any(run.link for run in report.runs)
+    intro = "A group's name opens the report of the run." if linked else ""
+    return Section(title="Runs", body=wide_table(top, body), intro=intro)
+
+
+def _named(text: str, *, link: str = "") -> Cell:
+    return Cell(text=text, link=link, long=len(text) > _LONG)
 
 
 def _written(text: str) -> str:

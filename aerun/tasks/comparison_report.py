@@ -172,7 +172,7 @@ def _bars(found: Comparison) -> Iterator[tuple[str, float]]:
     rows = [(name, figure.mean) for name, figure in lines if figure is not None]
     if found.metric == COMPARABLE:
         rows += [(line.name, line.mse) for line in found.baselines]
-    if all(value >= 0 for _, value in rows) and len(rows) > 1:
+    if all(value >= 0 for _, value in rows):
         yield from rows
 
 

@@ -151,7 +151,8 @@ class Panel {
     const above = line.x.map((_, i) => edge(i, 1));
     const below = line.x.map((_, i) => edge(i, -1)).reverse();
     const d = `M${[...above, ...below].join("L")}Z`;
-    drawn(svg, "path", { class: "band", d, style: `fill:${line.colour}` });
+    const kind = this.panel.lines.length > FEW_LINES ? "band many" : "band";
+    drawn(svg, "path", { class: kind, d, style: `fill:${line.colour}` });
   }
 
   drawLine(svg, line) {
