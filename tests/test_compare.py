@@ -303,10 +303,11 @@ def test_a_comparison_has_a_directory_of_its_own(here: Path, capsys, monkeypatch
 
 
 def test_the_same_runs_give_the_same_bytes(compared) -> None:
-    """Every file."""
+    """Every file, but for where a page itself lies."""
     (one, *_), (other, *_) = compared("runs=sweep"), compared("runs=sweep/*")
     for name in FILES:
-        assert (one / name).read_bytes() == (other / name).read_bytes(), name
+        here, there = ((made / name).read_bytes() for made in (one, other))
+        assert here == there.replace(str(other).encode(), str(one).encode()), name
 
 
 def test_from_python(here: Path, tmp_path: Path) -> None:
