@@ -1,7 +1,7 @@
 """The report of a comparison of runs: all of it on one page."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from aerun.reporting.courses import MAXIMUM_LINES as MAXIMUM_LINES
 from aerun.reporting.page.page import Html, Section, escaped, joined, page
@@ -11,6 +11,7 @@ from aerun.reporting.page.parts import (
     bars,
     commands,
     curves,
+    facts,
     sentences,
     wide_picture,
     wide_table,
@@ -66,7 +67,7 @@ class ComparisonReport:
     """A row per setting that differs, a column per group."""
     figures: Table
     """A row per figure, a column per group."""
-    definitions: Mapping[str, str]
+    definitions: Sequence[tuple[str, str]]
     """Of the figures."""
     panels: Sequence[Panel]
     reconstructions: bytes | None
@@ -171,37 +172,32 @@ def _reconstructions(report: ComparisonReport) -> Section | None:
 
 
 def _settings(report: ComparisonReport) -> Section | None:
-    _, rows = report.settings
+    head, rows = report.settings
     if not rows:
         return None
-    return Section(title="Settings that differ", body=_by_group(report.settings, None))
+    body = [[_named(text) for text in row[: _GROUPS + 1]] for row in rows]
+    table = wide_table([_named(text) for text in head[: _GROUPS + 1]], body)
+    return Section(title="Settings that differ", body=table)
 
 
 def _figures(report: ComparisonReport) -> Section:
-    body = _by_group(report.figures, report.definitions)
-    intro = "Mean \u00b1 standard deviation over seeds."
-    return Section(title="All figures", body=body, intro=intro)
-
-
-def _by_group(table: Table, definitions: Mapping[str, str] | None) -> Html:
-    """A column per group; of figures also what each means."""
-    head, rows = table
-    figures = definitions is not None
-
-    def line(texts: Sequence[str], meaning: str, *, top: bool) -> list[Cell]:
-        cells = [
-            Cell(
-                text=_written(text) if figures and i and not top else text,
-                number=figures and i > 0,
-                long=len(text) > _LONG,
-            )
-            for i, text in enumerate(texts[: _GROUPS + 1])
+    head, rows = report.figures
+    top = [
+        replace(_named(text), number=i > 0)
+        for i, text in enumerate(head[: _GROUPS + 1])
+    ]
+    body = [
+        [
+            Cell(text=_written(text) if i else text, number=i > 0)
+            for i, text in enumerate(row[: _GROUPS + 1])
         ]
-        return cells + [Cell(text=meaning, meaning=True)] * figures
-
-    meanings = definitions or {}
-    body = [line(row, meanings.get(row[0], ""), top=False) for row in rows]
-    return wide_table(line(head, "definition", top=True), body)
+        for row in rows
+    ]
+    return Section(
+        title="All figures",
+        body=joined([wide_table(top, body), facts(report.definitions)]),
+        intro="Mean \u00b1 standard deviation over seeds.",
+    )
 
 
 def _runs(report: ComparisonReport) -> Section:

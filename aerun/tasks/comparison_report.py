@@ -65,7 +65,7 @@ def write_report(
         metric=found.metric,
         settings=settings_that_differ(found),
         figures=figures,
-        definitions={row[0]: definition(row[0], {}).text for row in figures[1]},
+        definitions=[(row[0], definition(row[0], {}).text) for row in figures[1]],
         panels=_panels(found),
         reconstructions=reconstructions,
         warnings=found.warnings,
@@ -122,11 +122,8 @@ def verdict(found: Comparison) -> "Verdict":
 
 def _reached(group: Group, name: str) -> str:
     figure = group.figures[name]
-    return _written(with_error(figure.mean, figure.deviation))
-
-
-def _written(text: str) -> str:
-    return text.replace("+-", "\u00b1")
+    text = with_error(figure.mean, figure.deviation)
+    return text.replace(" +- ", "\u00a0\u00b1\u00a0")  # not broken into lines
 
 
 def _beside(group: Group) -> str:

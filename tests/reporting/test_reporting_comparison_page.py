@@ -54,7 +54,7 @@ def report(names: list[str] = NAMES, **changes: Any) -> ComparisonReport:
         metric="test/mse",
         settings=(["setting", *names], [["model.code", *["3"] * len(names)]]),
         figures=(["figure", *names], [["test/mse", *["1 +- 0.1"] * len(names)]]),
-        definitions={"test/mse": "squared error"},
+        definitions=[("test/mse", "squared error")],
         panels=[panel(names)],
         reconstructions=None,
         warnings=[],
@@ -110,7 +110,7 @@ def test_texts_of_users_stay_texts() -> None:
     evil = report(
         [EVIL, EVIL + "2"],
         title=EVIL, where=EVIL, verdict=Verdict(text=EVIL, tone="bad"), metric=EVIL,
-        bars=[(EVIL, 1.0), (EVIL, 2.0)], definitions={"test/mse": EVIL},
+        bars=[(EVIL, 1.0), (EVIL, 2.0)], definitions=[(EVIL, EVIL)],
         settings=([EVIL, EVIL], [[EVIL, EVIL]]), warnings=[EVIL], notes=[EVIL],
         command=EVIL,
         runs=[RunRow(group=EVIL, status=EVIL, seed=EVIL, value=EVIL, warnings=0,

@@ -67,8 +67,6 @@ class Cell:
     number: bool = False
     long: bool = False
     """Whether it may be broken into lines."""
-    meaning: bool = False
-    """Whether it is a sentence that explains the others."""
 
 
 def wide_table(head: Sequence[Cell], rows: Sequence[Sequence[Cell]]) -> Html:
@@ -93,7 +91,7 @@ def wide_table(head: Sequence[Cell], rows: Sequence[Sequence[Cell]]) -> Html:
 
 
 def _cell(cell: Cell, tag: str) -> str:
-    kinds = [name for name in ("number", "long", "meaning") if getattr(cell, name)]
+    kinds = [name for name in ("number", "long") if getattr(cell, name)]
     kind = f' class="{" ".join(kinds)}"' if kinds else ""
     dot = f'<i class=dot style="background:{escaped(cell.colour)}"></i>'
     text = escaped(cell.text)
