@@ -124,7 +124,7 @@ def test_runs_have_links_to_their_pages(page, tmp_path: Path) -> None:
 def test_the_command_makes_the_same_comparison(page, tmp_path: Path) -> None:
     """From anywhere, of the same runs, though others have come."""
     for seed, name in enumerate(("with, comma", "plain")):
-        write_run(tmp_path / "runs" / name, run_of(seed=seed, mse=0.1 * seed))
+        write_run(tmp_path / "runs" / name, group(seed + 2, 0.1 * seed)[0])
     page("runs=runs", "task.metric=test/loss", "task.descending=true")
     write_run(tmp_path / "runs/late", run_of(seed=5))
     text = (tmp_path / "made/report.html").read_text()
