@@ -110,7 +110,8 @@ def comparison(folder: Path, run: Path, printed: str) -> None:
     for each in made:
         names = {path.name for path in each.iterdir()}
         assert names == {"comparison.md", "comparison.csv", "runs.csv", "curves.png",
-                         "comparison.json", "reconstructions.png"}  # fmt: skip
+                         "comparison.json", "reconstructions.png",
+                         "report.html"}  # fmt: skip
         rows = (each / "comparison.csv").read_text().splitlines()
         assert len(rows) == 1 + 2 + 2, "a head, groups, PCA"
 

@@ -51,7 +51,7 @@ def _completed(summary: Mapping[str, Any]) -> Verdict:
     if error is None:
         said = "Completed without a finite test error"
     else:
-        said = f"Test error {error:.3g}{_compared(metrics, error)}"
+        said = f"Test error {error:.3g}{beside_baseline(metrics, error)}"
     if not health:
         if error is None:
             return Verdict(text=f"{said}.", tone="bad")
@@ -60,8 +60,16 @@ def _completed(summary: Mapping[str, Any]) -> Verdict:
     return Verdict(text=text, tone="doubtful")
 
 
-def _compared(metrics: Mapping[str, Any], error: float) -> str:
-    """The error beside that of PCA or, where there is none, of the mean example."""
+def beside_baseline(metrics: Mapping[str, Any], error: float) -> str:
+    """An error beside that of PCA or, where there is none, of the mean example.
+
+    Args:
+        metrics: Figures of the run, by name.
+        error: On the test examples.
+
+    Returns:
+        To follow the error, with a comma first; empty where there is no baseline.
+    """
     for name, words in (
         ("pca/mse", "PCA at the same code size"),
         ("mean/mse", "answering with the mean example"),

@@ -5,31 +5,28 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from aerun.evaluation.comparability import COMPARABLE
-from aerun.evaluation.comparison import (
-    CURVES,
-    Comparison,
-    Group,
-    compare_runs,
-    record,
-)
+from aerun.evaluation.comparison import CURVES, Comparison, compare_runs, record
 from aerun.evaluation.entries import with_error
-from aerun.options import show
 from aerun.reporting.columns import aligned, markdown
 from aerun.rundir import RunDirectory
+from aerun.tasks.comparison_report import REPORT, repeating, write_report
+from aerun.tasks.comparison_tables import (
+    figures_of_test,
+    group_rows,
+    ranking,
+    run_rows,
+    settings_that_differ,
+)
 from aerun.tasks.on_run import device_of
 from aerun.tasks.side_by_side import label, side_by_side
 
 log = logging.getLogger("aerun")
 
-_LOSS = "test/loss"
-_COLUMNS = 3  # of settings beside each other; of more, the groups' names are told
-
 
 def compare(
     config: Mapping[str, Any], directory: Path, *, metric: str, descending: bool
 ) -> Path:
-    """Write a comparison of runs: tables, curves, reconstructions.
+    """Write a comparison of runs: a page, tables, curves, reconstructions.
 
     Args:
         config: ``runs`` (each a ``RecordedRun``), and the ``device`` that reconstructs.
@@ -38,17 +35,17 @@ def compare(
         descending: Whether more of it is better.
 
     Returns:
-        The directory, with ``comparison.md``, ``comparison.csv`` (a row per group, PCA
-        at the bottom), ``runs.csv``, ``comparison.json`` and, where there is something
-        to draw, ``curves.png`` and ``reconstructions.png``.
+        The directory, with ``report.html``, ``comparison.md``, ``comparison.csv`` (a
+        row per group, PCA at the bottom), ``runs.csv``, ``comparison.json`` and, where
+        there is something to draw, ``curves.png`` and ``reconstructions.png``.
 
     Raises:
         BadUse: No run has the figure.
     """
     found = compare_runs(config["runs"], metric=metric, descending=descending)
     folder = RunDirectory(directory)
-    folder.write_table("comparison.csv", [*_group_rows(found)])
-    folder.write_table("runs.csv", [*_run_rows(found)])
+    folder.write_table("comparison.csv", [*group_rows(found)])
+    folder.write_table("runs.csv", [*run_rows(found)])
     notes = [*_notes(found)]
     pictures = [*_curves(found, folder, notes)]
     shown = side_by_side(found.groups, device_of(config))
@@ -60,83 +57,11 @@ def compare(
     folder.write_json("comparison.json", content)
     text = "\n".join(_page(found, notes, pictures))
     folder.write("comparison.md", text.encode(errors="backslashreplace"))
+    again = repeating(config, metric=metric, descending=descending)
+    write_report(folder, found, notes, shown.picture, again)
     _tell(found, notes)
-    log.info("Look at %s", directory / "comparison.md")
+    log.info("Look at %s", directory / REPORT)
     return directory
-
-
-# -- tables ----------------------------------------------------------------------------
-
-
-def _group_rows(found: Comparison) -> Iterator[dict[str, Any]]:
-    """Rows of comparison.csv."""
-    names = _names_of_figures(found)
-    for rank, group in enumerate(found.groups, start=1):
-        row: dict[str, Any] = {"rank": rank, "group": group.name}
-        row |= {key: _typed(value) for key, value in group.settings.items()}
-        row["n"] = len(group.runs)
-        for name in names:
-            figure = group.figures.get(name)
-            row[name] = None if figure is None else figure.mean
-            row[f"{name}_sd"] = None if figure is None else figure.deviation
-        yield row
-    for line in found.baselines:
-        yield {"group": line.name, COMPARABLE: line.mse}
-
-
-def _names_of_figures(found: Comparison) -> list[str]:
-    """Of all groups; what ranks them first."""
-    names = (name for group in found.groups for name in group.figures)
-    return list(dict.fromkeys([found.metric, COMPARABLE, *names]))
-
-
-def _run_rows(found: Comparison) -> Iterator[dict[str, Any]]:
-    """Rows of runs.csv: those in groups, then those that were not averaged."""
-    others = [*found.repeated, *found.unfinished]
-    of_groups = [(run, group) for group in found.groups for run in group.runs]
-    for run, group in [*of_groups, *((run, None) for run in others)]:
-        told = {k: run.summary.get(k) for k in ("epochs", "best_epoch", "seconds")}
-        own = {} if group is None else group.settings
-        yield {
-            "group": "" if group is None else group.name,
-            "directory": str(run.directory),
-            "status": run.status if run not in found.repeated else "repeated",
-            "seed": run.seed,
-            **{key: _typed(value) for key, value in own.items()},
-            **told,
-            **run.figures,
-            "reason": run.summary.get("reason"),
-        }
-
-
-def _ranking(found: Comparison) -> tuple[list[str], list[list[str]]]:
-    """Head and rows of the table to read: what tells groups apart, and figures."""
-    figures = [found.metric]
-    figures += [COMPARABLE] if found.metric != COMPARABLE else []
-    if found.comparable_loss and _LOSS not in figures:
-        figures.append(_LOSS)
-    apart = found.telling if len(found.telling) <= _COLUMNS else ()
-    keys = list(apart) or ["group"]
-    rows = []
-    for rank, group in enumerate(found.groups, start=1):
-        said = [_typed(group.settings[key]) or "-" for key in apart] or [group.name]
-        cells = [_figure(group, name) for name in figures]
-        rows.append([str(rank), *said, str(len(group.runs)), *cells])
-    for line in found.baselines:
-        blank = [""] * (len(keys) - 1)
-        cells = [f"{line.mse:.5g}" if name == COMPARABLE else "" for name in figures]
-        rows.append(["", line.name, *blank, "", *cells])
-    return ["", *keys, "n", *figures], rows
-
-
-def _figure(group: Group, name: str) -> str:
-    figure = group.figures.get(name)
-    return "" if figure is None else with_error(figure.mean, figure.deviation)
-
-
-def _typed(value: Any) -> str:
-    """A setting as one would type it; nothing where there is none."""
-    return "" if value == "" else show(value)
 
 
 # -- pictures --------------------------------------------------------------------------
@@ -219,23 +144,15 @@ def _page(found: Comparison, notes: list[str], pictures: list[str]) -> Iterator[
     for warning in found.warnings:
         yield from ("", f"> **Careful:** {warning}")
     yield ""
-    yield from markdown(*_ranking(found))
+    yield from markdown(*ranking(found))
     yield ""
     yield "Mean +- standard deviation over n seeds."
-    names = [group.name for group in found.groups]
-    if found.groups[0].settings:
-        rows = [
-            [key, *(_typed(group.settings[key]) or "-" for group in found.groups)]
-            for key in found.groups[0].settings
-        ]
+    settings = settings_that_differ(found)
+    if settings[1]:
         yield from ("", "## Settings that differ", "")
-        yield from markdown(["setting", *names], rows)
-    rows = [
-        [name, *(_figure(group, name) or "-" for group in found.groups)]
-        for name in _names_of_figures(found)
-    ]
+        yield from markdown(*settings)
     yield from ("", "## Figures of the test split", "")
-    yield from markdown(["figure", *names], rows)
+    yield from markdown(*figures_of_test(found))
     for name in pictures:
         yield from ("", f"![{name.removesuffix('.png')}]({name})")
     if notes:
@@ -258,14 +175,14 @@ def _page(found: Comparison, notes: list[str], pictures: list[str]) -> Iterator[
 
 def _tell(found: Comparison, notes: list[str]) -> None:
     log.info("%s", _headline(found))
-    head, rows = _ranking(found)
+    head, rows = ranking(found)
     for line in aligned([head, *rows]):
         log.info("%s", line)
     log.info("Mean +- standard deviation over n seeds.")
     others = len(found.groups[0].settings) - len(found.telling)
     if others:
         what = f"{others} other setting{'s' * (others > 1)}"
-        log.info("They also differ in %s, see comparison.md.", what)
+        log.info("They also differ in %s, see the page.", what)
     for note in notes:
         log.info("%s", note)
     for warning in found.warnings:

@@ -30,11 +30,11 @@ function valuesOf(holder) {
   return JSON.parse(holder.querySelector("script").textContent);
 }
 
-/** A number in four digits, very large and small ones with a power of ten. */
-function short(value) {
+/** A number in a few digits, very large and small ones with a power of ten. */
+function short(value, digits = 4) {
   const size = Math.abs(value);
   const wide = size >= 1e6 || (size > 0 && size < 1e-4);
-  const number = Number(value.toPrecision(4));
+  const number = Number(value.toPrecision(digits));
   const text = wide ? number.toExponential().replace("e+", "e") : String(number);
   return text.replaceAll("-", "\u2212");
 }

@@ -1,6 +1,8 @@
 // -- curves -------------------------------------------------------------------------
 
 const PANEL_HEIGHT = 190;
+const WIDE = { from: 440, height: 270 }; // panels that share a row with few others
+const FEW_LINES = 3; // that are told beside each other, more below each other
 const MARGIN = { left: 52, right: 12, top: 10, bottom: 26 };
 const MOST_MARKED = 30; // points of a line; more would merge
 
@@ -36,16 +38,24 @@ function showCurves(holder) {
   drawnToFit(place, drawAll);
 }
 
+/** Half the height of the band around a line. */
+function spreadAt(line, i) {
+  return line.spread ? line.spread[i] : 0;
+}
+
 class Panel {
   constructor(place, panel, data, pointAt) {
     Object.assign(this, { panel, data, pointAt });
     const figure = put(place, "figure", "panel");
     this.title = put(figure, "figcaption", "", panel.title);
     this.frame = put(figure, "div", "frame");
-    this.readout = put(figure, "p", "readout");
+    const many = panel.lines.length > FEW_LINES;
+    this.readout = put(figure, "p", many ? "readout many" : "readout");
     const all = panel.lines.flatMap((line) => line.x);
     this.epochs = [...new Set(all)].sort((a, b) => a - b);
     this.values = panel.lines.flatMap((line) => line.y);
+    this.highs = panel.lines.flatMap((line) => line.y.map((y, i) => y + spreadAt(line, i)));
+    this.lows = panel.lines.flatMap((line) => line.y.map((y, i) => y - spreadAt(line, i)));
     this.pointed = this.epochs[this.epochs.length - 1];
     this.listen();
   }
@@ -75,11 +85,13 @@ class Panel {
 
   draw(scale) {
     const width = Math.max(160, this.frame.clientWidth);
+    const tall = width >= WIDE.from ? WIDE.height : PANEL_HEIGHT;
     const [left, right] = [MARGIN.left, width - MARGIN.right];
-    const [top, bottom] = [MARGIN.top, PANEL_HEIGHT - MARGIN.bottom];
+    const [top, bottom] = [MARGIN.top, tall - MARGIN.bottom];
     const asked = scale === "auto" ? this.panel.log : scale === "log";
     const log = asked && this.values.every((value) => value > 0);
-    const height = ends(this.values, log);
+    // On a logarithmic scale a band that reaches down to zero ends at the edge.
+    const height = ends([...this.highs, ...(log ? this.values : this.lows)], log);
     const [first, last] = [this.epochs[0], this.epochs[this.epochs.length - 1]];
     const margin = last > first ? Math.max(0.03 * (last - first), 0.3) : 0.8;
     const span = [first - margin, last + margin];
@@ -88,7 +100,7 @@ class Panel {
 
     this.frame.replaceChildren();
     const svg = drawn(this.frame, "svg", {
-      viewBox: `0 0 ${width} ${PANEL_HEIGHT}`,
+      viewBox: `0 0 ${width} ${tall}`,
       role: "img",
       "aria-label": `${this.panel.title} over epochs`,
       "data-log": log,
@@ -101,7 +113,7 @@ class Panel {
     for (const epoch of ticks(...span, Math.min(6, width / 60), true)) {
       const x = this.x.at(epoch);
       drawn(svg, "line", { class: "grid", x1: x, x2: x, y1: top, y2: bottom });
-      const place = { x, y: PANEL_HEIGHT - 8, "text-anchor": "middle" };
+      const place = { x, y: tall - 8, "text-anchor": "middle" };
       drawn(svg, "text", place, epoch);
     }
     this.drawPhases(svg, top, bottom);
@@ -109,7 +121,9 @@ class Panel {
       const x = this.x.at(this.data.best);
       drawn(svg, "line", { class: "best", x1: x, x2: x, y1: top, y2: bottom });
     }
-    for (const line of this.panel.lines) this.drawLine(svg, line);
+    for (const line of this.panel.lines) this.drawBand(svg, line, height[0]);
+    // The first line is drawn last, on top of the others.
+    for (const line of [...this.panel.lines].reverse()) this.drawLine(svg, line);
     this.cursor = drawn(svg, "g", { class: "cursor" });
     this.limits = [top, bottom];
   }
@@ -126,6 +140,19 @@ class Panel {
       const x = this.x.at((phases[i - 1][2] + first) / 2);
       drawn(svg, "line", { class: "border", x1: x, x2: x, y1: top, y2: bottom });
     });
+  }
+
+  drawBand(svg, line, lowest) {
+    if (!line.spread) return;
+    const edge = (i, side) => {
+      const value = Math.max(lowest, line.y[i] + side * line.spread[i]);
+      return `${this.x.at(line.x[i]).toFixed(1)} ${this.y.at(value).toFixed(1)}`;
+    };
+    const above = line.x.map((_, i) => edge(i, 1));
+    const below = line.x.map((_, i) => edge(i, -1)).reverse();
+    const d = `M${[...above, ...below].join("L")}Z`;
+    const kind = this.panel.lines.length > FEW_LINES ? "band many" : "band";
+    drawn(svg, "path", { class: kind, d, style: `fill:${line.colour}` });
   }
 
   drawLine(svg, line) {
@@ -154,13 +181,18 @@ class Panel {
     const best = epoch === this.data.best ? " (best)" : "";
     put(this.readout, "span", "when", `epoch ${epoch}${best}`);
     for (const line of this.panel.lines) {
-      const i = line.x.indexOf(epoch);
+      // At rest the last epoch is told, which some lines do not reach.
+      const ended = resting && this.data.best === null;
+      const i = ended ? line.x.length - 1 : line.x.indexOf(epoch);
       if (i < 0) continue;
-      const look = { cx: x, cy: this.y.at(line.y[i]), r: 3.6 };
+      const look = { cx: this.x.at(line.x[i]), cy: this.y.at(line.y[i]), r: 3.6 };
       drawn(this.cursor, "circle", { ...look, style: `fill:${line.colour}` });
       const entry = put(this.readout, "span", "value");
       put(entry, "i").style.background = line.colour;
-      entry.append(`${line.name} ${short(line.y[i])}`.trim());
+      const about = line.spread ? ` \u00b1 ${short(line.spread[i], 2)}` : "";
+      const when = line.x[i] === epoch ? "" : ` (epoch ${line.x[i]})`;
+      entry.append(`${line.name} `.trimStart());
+      put(entry, "b", "", `${short(line.y[i])}${about}${when}`);
     }
   }
 }

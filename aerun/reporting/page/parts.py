@@ -56,6 +56,51 @@ def bars(rows: Sequence[tuple[str, float]], *, unit: str) -> Html:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Cell:
+    """A text in a table, and what goes with it."""
+
+    text: str
+    link: str = ""
+    """A relative address, encoded; empty for none."""
+    colour: str = ""
+    """Of CSS, of a dot before the text; empty for none."""
+    number: bool = False
+    long: bool = False
+    """Whether it may be broken into lines."""
+
+
+def wide_table(head: Sequence[Cell], rows: Sequence[Sequence[Cell]]) -> Html:
+    """A table that scrolls sideways in a box of its own where it is too wide.
+
+    Args:
+        head: Names of the columns.
+        rows: As many cells in each; the first cell is the name of its row.
+    """
+    top = "".join(_cell(cell, "th scope=col") for cell in head)
+    body = joined(
+        [
+            f"<tr>{_cell(first, 'th scope=row')}"
+            f"{''.join(_cell(cell, 'td') for cell in rest)}</tr>"
+            for first, *rest in rows
+        ]
+    )
+    return Html(
+        f"<div class=wide tabindex=0><table><thead><tr>{top}</tr></thead>"
+        f"<tbody>\n{body}\n</tbody></table></div>"
+    )
+
+
+def _cell(cell: Cell, tag: str) -> str:
+    kinds = [name for name in ("number", "long") if getattr(cell, name)]
+    kind = f' class="{" ".join(kinds)}"' if kinds else ""
+    dot = f'<i class=dot style="background:{escaped(cell.colour)}"></i>'
+    text = escaped(cell.text)
+    if cell.link:
+        text = Html(f'<a href="{escaped(cell.link)}">{text}</a>')
+    return f"<{tag}{kind}>{dot if cell.colour else ''}{text}</{tag.split()[0]}>"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Series:
     """A line of a panel."""
 
@@ -66,6 +111,8 @@ class Series:
     """Ascending, [P]."""
     y: Sequence[float]
     """Finite, [P]."""
+    spread: Sequence[float] | None = None
+    """Half the height of a band around the line, [P]; None: there is none."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -117,14 +164,17 @@ def curves(
 
 def _line(series: Series) -> dict[str, Any]:
     step = -(-len(series.x) // _MOST_POINTS) or 1
-    x, y = list(series.x), list(series.y)
+    x, y, spread = list(series.x), list(series.y), series.spread
     kept = sorted({*range(0, len(x), step), len(x) - 1}) if x else []
-    return {
+    line: dict[str, Any] = {
         "name": series.name,
         "colour": series.colour,
         "x": [_short(x[i]) for i in kept],
         "y": [_short(y[i]) for i in kept],
     }
+    if spread is not None:
+        line["spread"] = [_short(spread[i]) for i in kept]
+    return line
 
 
 def _short(value: float) -> float | int:
@@ -150,6 +200,14 @@ def slideshow(slides: Sequence[tuple[str, bytes]]) -> Html:
         f"<div class=slides>{embedded(data)}{shown}"
         f"<input type=range min=0 max={last_place} value={last_place} step=1 "
         'aria-label="Point in training"></div>'
+    )
+
+
+def wide_picture(title: str, picture: bytes) -> Html:
+    """One whose words must stay readable: on a phone it scrolls sideways."""
+    return Html(
+        f"<div class=wide tabindex=0><figure class=picture>"
+        f'<img alt="{escaped(title)}" src="{data_uri(picture)}"></figure></div>'
     )
 
 
