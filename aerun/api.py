@@ -20,7 +20,7 @@ class Run:
     @property
     def summary(self) -> dict[str, Any]:
         """What ``summary.json`` holds: status, metrics, health and more."""
-        return dict(RunDirectory(self.directory).read_json("summary.json"))
+        return RunDirectory(self.directory).read_summary()
 
     @property
     def metrics(self) -> list[dict[str, Any]]:
@@ -45,7 +45,7 @@ class Run:
                 f"{self.directory} was not evaluated; type: aerun task=evaluate "
                 f"run={shlex.quote(str(self.directory))}"
             )
-        return dict(RunDirectory(newest.parent).read_json(newest.name))
+        return RunDirectory(newest.parent).read_json(newest.name)
 
     def load(self) -> "Trained":
         """The trained model, best weights."""

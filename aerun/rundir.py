@@ -20,6 +20,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from aerun import reading
 from aerun.errors import RunDirectoryError
 
 _STATE = "checkpoints/last.state"
@@ -174,13 +175,13 @@ class RunDirectory:
         # Names of files may be no UTF-8.
         return self.write(name, text.getvalue().encode(errors="backslashreplace"))
 
-    def read_json(self, name: str) -> Any:
-        """Read JSON.
+    def read_json(self, name: str) -> dict[str, Any]:
+        """Read a JSON object; errors as of ``reading.json_object``."""
+        return reading.json_object(self.path / name)
 
-        Raises:
-            FileNotFoundError: There is no such file.
-        """
-        return json.loads((self.path / name).read_text(encoding="utf-8"))
+    def read_summary(self) -> dict[str, Any]:
+        """Read ``summary.json``; errors as of ``reading.summary``."""
+        return reading.summary(self.path / "summary.json")
 
     def newest(self, folder: str, name: str) -> Path | None:
         """A file of the newest of folders called ``folder``, ``folder_2``, ...
@@ -206,20 +207,8 @@ class RunDirectory:
         return yaml.safe_load((self.path / name).read_text(encoding="utf-8"))
 
     def read_table(self, name: str) -> list[dict[str, Any]]:
-        """The rows of a CSV file of figures: numbers, and names of phases.
-
-        Raises:
-            FileNotFoundError: There is no such file.
-        """
-        with open(self.path / name, encoding="utf-8", newline="") as file:
-            return [
-                {
-                    key: value if key == "phase" else float(value)
-                    for key, value in row.items()
-                    if value != ""
-                }
-                for row in csv.DictReader(file)
-            ]
+        """The rows of a CSV file of figures; errors as of ``reading.table``."""
+        return reading.table(self.path / name)
 
     # -- checkpoints -----------------------------------------------------------------
 
