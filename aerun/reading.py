@@ -2,9 +2,14 @@
 
 import csv
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file
+from torch import Tensor
 
 from aerun.errors import RunDirectoryError
 
@@ -104,3 +109,56 @@ def _check(figures: Mapping[str, Any], path: Path) -> None:
     for name, value in figures.items():
         if not isinstance(value, int | float | None):
             raise damaged(path, f"{name} is {value!r}, no number")
+
+
+def newest(directory: Path, folder: str, name: str) -> Path | None:
+    """As ``RunDirectory.newest``; a folder of a user's own is none of them."""
+    numbered = re.compile(rf"{re.escape(folder)}(?:_([0-9]+))?")
+    found = (
+        (int(match[1] or 1), path)
+        for path in directory.glob(f"{folder}*/{name}")
+        if (match := numbered.fullmatch(path.parent.name))
+    )
+    return max(found, default=(0, None))[1]
+
+
+# -- tensors ---------------------------------------------------------------------------
+
+
+def tensors(path: Path, what: str) -> dict[str, Tensor]:
+    """Read a file of tensors.
+
+    Args:
+        path: Of the file.
+        what: It holds, for the message.
+
+    Raises:
+        RunDirectoryError: It is absent or damaged.
+    """
+    if not path.is_file():
+        raise RunDirectoryError(f"{path} does not exist; the run saved no {what} yet")
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise damaged(path, error) from None
+
+
+def state(paths: Sequence[Path]) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+    """The first state that can be read, or None where there is none.
+
+    Raises:
+        RunDirectoryError: States are there, all damaged.
+    """
+    unread = []
+    for path in paths:
+        if not path.is_file():
+            continue
+        try:
+            with safe_open(path, framework="pt") as file:
+                found = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - no mapping
+                return found, json.loads(file.metadata()["state"])
+        except (SafetensorError, KeyError, TypeError, ValueError) as error:
+            unread.append(f"{path} ({error})")
+    if unread:
+        raise RunDirectoryError(f"damaged: {', '.join(unread)}")
+    return None
