@@ -105,5 +105,5 @@ def load(directory: str | Path, *, weights: str | None = None) -> Trained:
     """
     path = find_run(str(directory))
     config = stored_config(path)
-    check_stored(config)
+    check_stored(config, path)
     return trained(config, path, weights=weights)

@@ -1,16 +1,21 @@
 """Run directories that are damaged, changed or read-only: one message, no traceback."""
 
+import errno
 import json
+import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 from comparing import run_of, write_run
 
+import aerun
 from aerun.cli import main
 from aerun.config.several import recorded_run
 from aerun.errors import RunDirectoryError
-from aerun.rundir import RunDirectory
+from aerun.rundir import RunDirectory, claim
 
 RELEASED = Path(__file__).with_name("released") / "0.1.0"
 
@@ -119,3 +124,112 @@ def test_a_comparison_lists_a_damaged_run_as_unreadable(
     assert (listed["status"], listed["seed"]) == ("unreadable", 1)
     assert reason in listed["reason"]
     assert recorded_run(path.parent).rows == ()
+
+
+# -- what does not fit together --------------------------------------------------------
+
+
+def _change(run: Path, group: str, key: str, value: Any) -> None:
+    """Put a value into a group of its config."""
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    config[group][key] = value
+    (run / "config.yaml").write_text(yaml.safe_dump(config))
+
+
+def test_weights_of_another_model_are_told(run: Path, capsys) -> None:
+    """A config that was changed is one message, and no part of a page."""
+    _change(run, "model", "code", 3)
+    said = f"config.yaml and the checkpoints of {run} do not fit together: "
+    for task in ("evaluate", "export"):
+        assert main([f"task={task}", "run=run"]) == 2
+        error = capsys.readouterr().err
+        assert said in error
+        assert "Traceback" not in error
+    assert main(["task=report", "run=run"]) == 0
+    assert f"There is no map of the codes: {said}" in capsys.readouterr().err
+    with pytest.raises(RunDirectoryError, match="do not fit together"):
+        aerun.load(run)
+
+
+def test_an_unknown_key_stops_a_comparison(alone: Path, capsys) -> None:
+    """It is named with its file; a tracker or device that is not here is nothing."""
+    path = write_run(alone / "runs/a", run_of())
+    gone = {"_target_": "gone.Tracker", "host": "there"}
+    config = yaml.safe_load((path / "config.yaml").read_text())
+    config |= {"tracker": gone, "device": "cuda:77"}
+    (path / "config.yaml").write_text(yaml.safe_dump(config))
+    assert recorded_run(path).config["device"] == "cuda:77"
+    (path / "config.yaml").write_text(yaml.safe_dump(config | {"zzz": 3}))
+    assert main(["task=compare", "runs=runs", "hydra.run.dir=made"]) == 2
+    said = capsys.readouterr().err
+    file = path / "config.yaml"
+    assert f"{file}: zzz=3: no such key. Was it written by another version" in said
+    assert not (alone / "made").exists()
+
+
+def test_only_what_was_not_typed_is_blamed_on_a_file(run: Path, capsys) -> None:
+    """A mistake on the command line is told as one."""
+    _change(run, "trainer", "warp", 3)
+    assert main(["task=resume", "run=run", "trainer.epochs=-1"]) == 2
+    said = capsys.readouterr().err
+    assert f"{run / 'config.yaml'}: trainer.warp=3: no such key." in said
+    assert "  trainer.epochs=-1: " in said
+
+
+# -- places ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS])
+def test_a_read_only_run_is_told(run: Path, capsys, monkeypatch, number: int) -> None:
+    """By the file that cannot be written, or the directory where a folder cannot."""
+
+    def refuse(path: Path, *arguments: Any, **named: Any) -> None:
+        raise OSError(number, os.strerror(number), str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "touch", refuse)
+        assert main(["task=report", "run=run"]) == 2
+    said = capsys.readouterr().err
+    assert f"{run / 'report.html'} cannot be written ({os.strerror(number)})" in said
+    assert "Traceback" not in said
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    with pytest.raises(RunDirectoryError) as caught:
+        claim(run / "encode", exact=False)
+    assert str(caught.value) == (
+        f"the run directory {run} cannot be written to ({os.strerror(number)})"
+    )
+
+
+def test_a_full_disk_is_no_read_only_run(tmp_path: Path, monkeypatch) -> None:
+    """What can pass stays what it is."""
+
+    def fill(*arguments: Any, **named: Any) -> None:
+        raise OSError(errno.ENOSPC, "no space")
+
+    monkeypatch.setattr(Path, "touch", fill)
+    with pytest.raises(OSError, match="no space"):
+        RunDirectory(tmp_path).write("a", b"a")
+
+
+def test_only_a_run_is_said_to_be_continued(run: Path, alone: Path) -> None:
+    """A comparison that is in the way is none."""
+    (alone / "cmp1").mkdir()
+    (alone / "cmp1/comparison.md").write_text("text")
+    with pytest.raises(RunDirectoryError, match=r"cmp1 is not empty; [a-z ]*$"):
+        claim(alone / "cmp1", exact=True)
+    with pytest.raises(RunDirectoryError, match="continue its run with: aerun task="):
+        claim(run, exact=True)
+
+
+def test_the_newest_folder_is_that_of_the_highest_number(tmp_path: Path) -> None:
+    """The tenth comes after the ninth; what a user renamed is none of them."""
+    run = RunDirectory(tmp_path)
+    assert run.newest("evaluate", "a.json") is None
+    for name in ("evaluate_old", "evaluate_10_old", "evaluated_20", "evaluate_"):
+        run.write(f"{name}/a.json", b"")
+    assert run.newest("evaluate", "a.json") is None
+    for name in ("evaluate", "evaluate_9", "evaluate_10"):
+        found = run.write(f"{name}/a.json", b"")
+        assert run.newest("evaluate", "a.json") == found
+    (tmp_path / "evaluate_11").mkdir()
+    assert run.newest("evaluate", "a.json") == found

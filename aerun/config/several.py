@@ -14,7 +14,7 @@ from omegaconf import DictConfig
 from aerun.config.check import check
 from aerun.config.compose import Composer, as_typed, plain
 from aerun.config.mistakes import BadRequest, Mistake
-from aerun.config.stored import parsed, stored_config
+from aerun.config.stored import check_stored, parsed, stored_config
 from aerun.data.sources import some
 from aerun.errors import RunDirectoryError
 from aerun.evaluation.recorded import RecordedRun
@@ -91,6 +91,8 @@ def recorded_run(directory: Path) -> RecordedRun:
     """
     run = RunDirectory(directory)
     config = stored_config(directory)
+    # Its tracker and its device need not be here.
+    check_stored({**config, "tracker": {"_target_": None}, "device": "cpu"}, directory)
     rows: list[dict[str, Any]] = []
     try:
         summary = run.read_summary()

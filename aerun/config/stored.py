@@ -1,6 +1,6 @@
 """Requests that act on a run that exists: its config, and only what was typed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -56,12 +56,19 @@ def resume_request(overrides: Sequence[str]) -> tuple[dict[str, Any], Path]:
     for key, value in typed.items():
         group, name = key.split(".")
         config[group][name] = value
-    check_stored(config)
+    check_stored(config, directory, typed)
     return config, directory
 
 
-def check_stored(config: Mapping[str, Any]) -> None:
+def check_stored(
+    config: Mapping[str, Any], directory: Path, typed: Iterable[str] = ()
+) -> None:
     """Check a stored config, or one in which something was changed.
+
+    Args:
+        config: All of it.
+        directory: The run's, whose file is named beside what is wrong in it.
+        typed: Keys of what was changed.
 
     Raises:
         BadRequest: With all mistakes.
@@ -69,7 +76,16 @@ def check_stored(config: Mapping[str, Any]) -> None:
     from aerun.config.check import check
 
     own = {key: value for key, value in config.items() if key not in ("format", "data")}
-    if mistakes := check({**own, "run": None, "runs": None}):
+    changed = {"task", "device", *typed}
+    mistakes = []
+    for mistake in check({**own, "run": None, "runs": None}):
+        words = mistake.typed.partition("=")[0].split(".")
+        if not changed & {".".join(words[: i + 1]) for i in range(len(words))}:
+            where = f"{directory / 'config.yaml'}: {mistake.typed}"
+            problem = f"{mistake.problem} Was it written by another version of aerun?"
+            mistake = Mistake(typed=where, problem=problem)
+        mistakes.append(mistake)
+    if mistakes:
         raise BadRequest(mistakes)
 
 
@@ -225,7 +241,7 @@ def task_request(
         for key, value in typed.items():
             if key.startswith("dataset."):
                 config["dataset"][key.removeprefix("dataset.")] = value
-    check_stored(config)
+    check_stored(config, directory, typed)
     # Options instead of which a data set takes what the run knows.
     target = locate(config["dataset"]["_target_"])
     settled = {f"dataset.{name}" for name in getattr(target, "settled", ())}
