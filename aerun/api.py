@@ -20,7 +20,7 @@ class Run:
     @property
     def summary(self) -> dict[str, Any]:
         """What ``summary.json`` holds: status, metrics, health and more."""
-        return dict(RunDirectory(self.directory).read_json("summary.json"))
+        return RunDirectory(self.directory).read_summary()
 
     @property
     def metrics(self) -> list[dict[str, Any]]:
@@ -39,13 +39,13 @@ class Run:
         Raises:
             FileNotFoundError: The run was not evaluated.
         """
-        newest = RunDirectory(self.directory).newest("evaluate", "evaluation.json")
-        if newest is None:
+        found = RunDirectory(self.directory).by_age("evaluate", "evaluation.json")
+        if not found:
             raise FileNotFoundError(
                 f"{self.directory} was not evaluated; type: aerun task=evaluate "
                 f"run={shlex.quote(str(self.directory))}"
             )
-        return dict(RunDirectory(newest.parent).read_json(newest.name))
+        return RunDirectory(found[-1].parent).read_json(found[-1].name)
 
     def load(self) -> "Trained":
         """The trained model, best weights."""
@@ -105,5 +105,5 @@ def load(directory: str | Path, *, weights: str | None = None) -> Trained:
     """
     path = find_run(str(directory))
     config = stored_config(path)
-    check_stored({**config, "tracker": NO_TRACKER})
+    check_stored({**config, "tracker": NO_TRACKER}, path)
     return trained(config, path, weights=weights)

@@ -5,6 +5,7 @@ there whole or not at all.
 """
 
 import csv
+import errno
 import fcntl
 import io
 import json
@@ -16,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
+from aerun import reading
 from aerun.errors import RunDirectoryError
 
 _STATE = "checkpoints/last.state"
@@ -60,10 +61,10 @@ def claim(path: Path, *, exact: bool) -> Path:
             if exact:
                 if candidate.is_dir() and not any(candidate.iterdir()):
                     return candidate
-                raise RunDirectoryError(
-                    f"{candidate} is not empty; choose another directory, or continue "
-                    f"its run with: {resume_command(candidate)}"
-                ) from None
+                other = f"{candidate} is not empty; choose another directory"
+                if _holds_run(candidate):
+                    other += f", or continue its run with: {resume_command(candidate)}"
+                raise RunDirectoryError(other) from None
             number += 1
             candidate = path.with_name(f"{path.name}_{number}")
         except OSError as error:
@@ -95,13 +96,41 @@ def claimed(path: Path, *, exact: bool) -> Iterator[Path]:
         raise
 
 
+def _holds_run(path: Path) -> bool:
+    return any(
+        (path / name).is_file() for name in ("config.yaml", ".hydra/config.yaml")
+    )
+
+
 def _impossible(path: Path, error: OSError) -> RunDirectoryError:
+    if _holds_run(path.parent):  # the folder of a task, which has no other place
+        return RunDirectoryError(
+            f"the run directory {path.parent} cannot be written to ({error.strerror})"
+        )
     where = Path(error.filename or path)
     blame = "" if where == path else f"{where}: "
     return RunDirectoryError(
         f"{path} cannot be made ({blame}{error.strerror}); change that, or choose "
         "another place"
     )
+
+
+@contextmanager
+def _writable(path: Path) -> Iterator[None]:
+    """Within, a file is begun.
+
+    Raises:
+        RunDirectoryError: That is not allowed; a full disk is another matter.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise
+        raise RunDirectoryError(
+            f"{path} cannot be written ({error.strerror}); make the run directory "
+            "writable, or work on a copy"
+        ) from None
 
 
 class RunDirectory:
@@ -116,9 +145,12 @@ class RunDirectory:
         """Hold the directory against other processes; the kernel frees it on death.
 
         Raises:
-            RunDirectoryError: Another process holds it.
+            RunDirectoryError: Another process holds it, or it is read-only.
         """
-        with open(self.path / ".lock", "w") as handle:
+        path = self.path / ".lock"
+        with _writable(path):
+            handle = open(path, "w")  # noqa: SIM115 - closed below
+        with handle:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -147,10 +179,16 @@ class RunDirectory:
 
     @contextmanager
     def _beside(self, name: str) -> Iterator[Path]:
-        """A place to write to; what lies there is renamed to ``name`` at the end."""
+        """A place to write to; what lies there is renamed to ``name`` at the end.
+
+        Raises:
+            RunDirectoryError: Nothing may be written there.
+        """
         path = self.path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
         beside = path.with_name(f".{path.name}.part")
+        with _writable(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            beside.touch()
         yield beside
         os.replace(beside, path)
 
@@ -174,28 +212,17 @@ class RunDirectory:
         # Names of files may be no UTF-8.
         return self.write(name, text.getvalue().encode(errors="backslashreplace"))
 
-    def read_json(self, name: str) -> Any:
-        """Read JSON.
+    def read_json(self, name: str) -> dict[str, Any]:
+        """Read a JSON object; errors as of ``reading.json_object``."""
+        return reading.json_object(self.path / name)
 
-        Raises:
-            FileNotFoundError: There is no such file.
-        """
-        return json.loads((self.path / name).read_text(encoding="utf-8"))
+    def read_summary(self) -> dict[str, Any]:
+        """Read ``summary.json``; errors as of ``reading.summary``."""
+        return reading.summary(self.path / "summary.json")
 
-    def newest(self, folder: str, name: str) -> Path | None:
-        """A file of the newest of folders called ``folder``, ``folder_2``, ...
-
-        Args:
-            folder: Its first part.
-            name: Of the file.
-
-        Returns:
-            Its path, or None where none of them has it.
-        """
-        found = self.path.glob(f"{folder}*/{name}")
-        # The tenth comes after the ninth.
-        order = ((len(path.parent.name), path.parent.name, path) for path in found)
-        return max(order, default=(0, "", None))[2]
+    def by_age(self, folder: str, name: str) -> list[Path]:
+        """A file of each folder ``folder``, ``folder_2``, ..., the newest last."""
+        return reading.by_age(self.path, folder, name)
 
     def read_yaml(self, name: str) -> Any:
         """Read YAML without objects.
@@ -206,20 +233,8 @@ class RunDirectory:
         return yaml.safe_load((self.path / name).read_text(encoding="utf-8"))
 
     def read_table(self, name: str) -> list[dict[str, Any]]:
-        """The rows of a CSV file of figures: numbers, and names of phases.
-
-        Raises:
-            FileNotFoundError: There is no such file.
-        """
-        with open(self.path / name, encoding="utf-8", newline="") as file:
-            return [
-                {
-                    key: value if key == "phase" else float(value)
-                    for key, value in row.items()
-                    if value != ""
-                }
-                for row in csv.DictReader(file)
-            ]
+        """The rows of a CSV file of figures; errors as of ``reading.table``."""
+        return reading.table(self.path / name)
 
     # -- checkpoints -----------------------------------------------------------------
 
@@ -258,15 +273,7 @@ class RunDirectory:
         Raises:
             RunDirectoryError: It is absent or damaged.
         """
-        path = self.path / name
-        if not path.is_file():
-            raise RunDirectoryError(
-                f"{path} does not exist; the run saved no {what} yet"
-            )
-        try:
-            return load_file(path)
-        except SafetensorError as error:
-            raise RunDirectoryError(f"{path} is damaged ({error})") from None
+        return reading.tensors(self.path / name, what)
 
     def save_state(
         self, tensors: Mapping[str, Tensor], values: Mapping[str, Any]
@@ -291,20 +298,7 @@ class RunDirectory:
         Raises:
             RunDirectoryError: States are there, all damaged.
         """
-        damaged = []
-        for name in (_STATE, _BEFORE):
-            path = self.path / name
-            if not path.is_file():
-                continue
-            try:
-                with safe_open(path, framework="pt") as file:
-                    tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - no mapping
-                    return tensors, json.loads(file.metadata()["state"])
-            except (SafetensorError, KeyError, TypeError, ValueError) as error:
-                damaged.append(f"{path} ({error})")
-        if damaged:
-            raise RunDirectoryError(f"damaged: {', '.join(damaged)}")
-        return None
+        return reading.state([self.path / name for name in (_STATE, _BEFORE)])
 
 
 def _finite(value: Any) -> Any:

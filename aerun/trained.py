@@ -131,7 +131,8 @@ def trained(
             (``trainer.final_weights``).
 
     Raises:
-        RunDirectoryError: It saved no weights yet, or they are damaged.
+        RunDirectoryError: It saved no weights yet, they are damaged, or of another
+            model than its config.
     """
     objective = trained_objective(config, directory, weights=weights)
     return Trained(directory, config, objective.model)
@@ -140,13 +141,24 @@ def trained(
 def trained_objective(
     config: dict[str, Any], directory: Path, *, weights: str | None = None
 ) -> Objective:
-    """The model of a run with its loss and regularizers; as for ``trained``."""
+    """The model of a run with its loss and regularizers; as for ``trained``.
+
+    Raises:
+        RunDirectoryError: As for ``trained``; or the config is of another model.
+    """
     if "data" not in config:
         raise RunDirectoryError(f"{directory} stopped before it saved any weights")
     shape = tuple(config["data"]["shape"])
     objective = build_objective(config, shape).to(dtype_of(config))
     name = config["trainer"]["final_weights"] if weights is None else weights
-    load_weights(objective, RunDirectory(directory).load_weights(name))
+    found = RunDirectory(directory).load_weights(name)
+    try:
+        load_weights(objective, found)
+    except ValueError as error:
+        raise RunDirectoryError(
+            f"config.yaml and the checkpoints of {directory} do not fit together: "
+            f"{error}"
+        ) from None
     return objective
 
 

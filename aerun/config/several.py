@@ -4,6 +4,7 @@ import glob
 import logging
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from omegaconf import DictConfig
 from aerun.config.check import check
 from aerun.config.compose import Composer, as_typed, plain
 from aerun.config.mistakes import BadRequest, Mistake
-from aerun.config.stored import parsed, stored_config
+from aerun.config.stored import NO_TRACKER, check_stored, parsed, stored_config
 from aerun.data.sources import some
 from aerun.errors import RunDirectoryError
 from aerun.evaluation.recorded import RecordedRun
@@ -80,27 +81,29 @@ def runs_request(
 def recorded_run(directory: Path) -> RecordedRun:
     """Read what a run's directory tells.
 
+    Returns:
+        The run; "unreadable", without any figures, where those are damaged, and that
+        is said.
+
     Raises:
-        RunDirectoryError: It is damaged, or of a format that is not known.
+        BadRequest: Its config has what this version of aerun does not know.
+        RunDirectoryError: Its config is damaged, or of a format that is not known.
     """
     run = RunDirectory(directory)
+    config = stored_config(directory)
+    # Its tracker and its device need not be here.
+    check_stored({**config, "tracker": NO_TRACKER, "device": "cpu"}, directory)
+    rows: list[dict[str, Any]] = []
     try:
-        summary = run.read_json("summary.json")
-    except ValueError as error:
-        raise RunDirectoryError(
-            f"{directory / 'summary.json'} is damaged ({error})"
-        ) from None
-    try:
-        rows = run.read_table("metrics.csv")
-    except FileNotFoundError:  # nothing was trained
-        rows = []
-    except ValueError as error:
-        raise RunDirectoryError(
-            f"{directory / 'metrics.csv'} is damaged ({error})"
-        ) from None
+        summary = run.read_summary()
+        with suppress(FileNotFoundError):  # nothing was trained
+            rows = run.read_table("metrics.csv")
+    except RunDirectoryError as error:
+        log.warning("Left out: %s.", error)
+        summary = {"status": "unreadable", "reason": str(error)}
     return RecordedRun(
         directory=directory,
-        config=stored_config(directory),
+        config=config,
         choices=dict(_choices(run)),
         typed=tuple(_typed(run)),
         summary=summary,

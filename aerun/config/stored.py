@@ -1,7 +1,7 @@
 """Requests that act on a run that exists: its config, and only what was typed."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -62,11 +62,13 @@ def resume_request(overrides: Sequence[str]) -> tuple[dict[str, Any], Path]:
     for key, value in typed.items():
         group, name = key.split(".")
         config[group][name] = value
-    _let_go_of_tracker(config)
+    _let_go_of_tracker(config, directory, typed)
     return config, directory
 
 
-def _let_go_of_tracker(config: dict[str, Any]) -> None:
+def _let_go_of_tracker(
+    config: dict[str, Any], directory: Path, typed: Iterable[str]
+) -> None:
     """Check a config; a run goes on without a tracker that is gone, which is said.
 
     Raises:
@@ -75,17 +77,24 @@ def _let_go_of_tracker(config: dict[str, Any]) -> None:
     from aerun.build import build_tracker
     from aerun.errors import BadUse
 
-    check_stored({**config, "tracker": NO_TRACKER})
+    check_stored({**config, "tracker": NO_TRACKER}, directory, typed)
     try:
-        check_stored(config)
+        check_stored(config, directory, typed)
         build_tracker(config)
     except (BadRequest, BadUse) as error:
         log.warning("The run goes on without its tracker: %s", error)
         config["tracker"] = dict(NO_TRACKER)
 
 
-def check_stored(config: Mapping[str, Any]) -> None:
+def check_stored(
+    config: Mapping[str, Any], directory: Path, typed: Iterable[str] = ()
+) -> None:
     """Check a stored config, or one in which something was changed.
+
+    Args:
+        config: All of it.
+        directory: The run's, whose file is named beside what is wrong in it.
+        typed: Keys of what was changed.
 
     Raises:
         BadRequest: With all mistakes.
@@ -93,7 +102,16 @@ def check_stored(config: Mapping[str, Any]) -> None:
     from aerun.config.check import check
 
     own = {key: value for key, value in config.items() if key not in ("format", "data")}
-    if mistakes := check({**own, "run": None, "runs": None}):
+    changed = {"task", "device", *typed}
+    mistakes = []
+    for mistake in check({**own, "run": None, "runs": None}):
+        words = mistake.typed.partition("=")[0].split(".")
+        if not changed & {".".join(words[: i + 1]) for i in range(len(words))}:
+            where = f"{directory / 'config.yaml'}: {mistake.typed}"
+            problem = f"{mistake.problem} Was it written by another version of aerun?"
+            mistake = Mistake(typed=where, problem=problem)
+        mistakes.append(mistake)
+    if mistakes:
         raise BadRequest(mistakes)
 
 
@@ -252,7 +270,7 @@ def task_request(
         for key, value in typed.items():
             if key.startswith("dataset."):
                 config["dataset"][key.removeprefix("dataset.")] = value
-    check_stored(config)
+    check_stored(config, directory, typed)
     # Options instead of which a data set takes what the run knows.
     target = locate(config["dataset"]["_target_"])
     settled = {f"dataset.{name}" for name in getattr(target, "settled", ())}

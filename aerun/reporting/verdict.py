@@ -28,7 +28,8 @@ def verdict(
     """Judge a run by its record.
 
     Args:
-        summary: ``summary.json``; empty where the run left none.
+        summary: ``summary.json``; empty where the run left none, of status
+            "unreadable" where it is damaged.
         rows: Of ``metrics.csv``.
         planned: Epochs that were asked for, where that is one number.
     """
@@ -41,6 +42,9 @@ def verdict(
         reason = str(summary.get("reason", "")).split("; ")[0].rstrip(".")
         why = f": {reason}" if reason else ""
         return Verdict(text=f"Failed after {done}{why}.", tone="bad")
+    if status == "unreadable":
+        text = f"Trained for {done}; how it ended cannot be read any more."
+        return Verdict(text=text, tone="doubtful")
     began = "Interrupted after" if status == "interrupted" else "Unfinished after"
     return Verdict(text=f"{began} {done}; it can be continued.", tone="doubtful")
 

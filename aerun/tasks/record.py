@@ -1,10 +1,16 @@
 """What a run directory holds that a page can show, read back from its files."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import functools
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from aerun.errors import RunDirectoryError
+from aerun.reading import evaluation, of_the_run
 from aerun.rundir import RunDirectory
+
+log = logging.getLogger("aerun")
 
 _PICTURES = {
     "samples.png": "Samples",
@@ -16,28 +22,36 @@ _PICTURES = {
 
 
 def summary_of(run: RunDirectory) -> dict[str, Any]:
-    """``summary.json``; empty where the run wrote none."""
-    try:
-        return dict(run.read_json("summary.json"))
-    except FileNotFoundError:
-        return {}
+    """``summary.json``; empty where there is none, "unreadable" where it is damaged."""
+    return _read(run.read_summary, {}, {"status": "unreadable"})
 
 
 def rows_of(run: RunDirectory) -> list[dict[str, Any]]:
-    """Of ``metrics.csv``; none where no epoch was recorded."""
-    try:
-        return run.read_table("metrics.csv")
-    except FileNotFoundError:
-        return []
+    """Of ``metrics.csv``; none where no epoch was recorded, or it is damaged."""
+    return _read(lambda: run.read_table("metrics.csv"), [], [])
 
 
 def evaluation_of(run: RunDirectory) -> dict[str, dict[str, Any]]:
-    """Figures of the newest ``task=evaluate``, by name; empty where there was none."""
-    newest = run.newest("evaluate", "evaluation.json")
-    if newest is None:
-        return {}
-    known = run.read_json(str(newest.relative_to(run.path)))["figures"]
+    """Figures of the newest ``task=evaluate`` on the run's own data, by name.
+
+    Empty where there are none.
+    """
+    known: dict[str, dict[str, Any]] = {}
+    for path in run.by_age("evaluate", "evaluation.json"):
+        if _read(functools.partial(of_the_run, path), False, False):
+            known = _read(functools.partial(evaluation, path), {}, {})
     return {n: f for n, f in known.items() if isinstance(f.get("value"), int | float)}
+
+
+def _read(read: Callable[[], Any], absent: Any, damaged: Any) -> Any:
+    """What is read, or what stands for it; says so where a file is damaged."""
+    try:
+        return read()
+    except FileNotFoundError:
+        return absent
+    except RunDirectoryError as error:
+        log.warning("The report leaves this out: %s.", error)
+        return damaged
 
 
 def text_of(run: RunDirectory, name: str) -> str:

@@ -1,0 +1,179 @@
+"""Files of a run directory read back: whole and of their kind, or an error by name."""
+
+import csv
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file
+from torch import Tensor
+
+from aerun.errors import RunDirectoryError
+
+_NUMBERS = ("num_parameters", "steps", "best_epoch", "seconds", "samples_per_second")
+"""What ``summary.json`` says in numbers, beside its metrics."""
+
+
+def damaged(path: Path, reason: object) -> RunDirectoryError:
+    """The error about a file that does not hold what was written to it."""
+    return RunDirectoryError(f"{path} is damaged ({reason})")
+
+
+def json_object(path: Path) -> dict[str, Any]:
+    """Read a JSON file that holds an object.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        RunDirectoryError: It is damaged.
+    """
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise damaged(path, error) from None
+    if not isinstance(value, dict):
+        raise damaged(path, "it holds no JSON object")
+    return value
+
+
+def table(path: Path) -> list[dict[str, Any]]:
+    """The rows of a CSV file of figures: numbers, and names of phases.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        RunDirectoryError: It is damaged.
+    """
+    rows = []
+    with open(path, encoding="utf-8", newline="") as file:
+        reader = csv.DictReader(file)
+        try:
+            for row in reader:
+                if None in row or None in row.values():
+                    wanted = len(reader.fieldnames or ())
+                    raise ValueError(f"it has not {wanted} columns")
+                rows.append(
+                    {
+                        key: value if key == "phase" else float(value)
+                        for key, value in row.items()
+                        if value != ""
+                    }
+                )
+        except (csv.Error, ValueError) as error:
+            raise damaged(path, f"line {reader.line_num}: {error}") from None
+    return rows
+
+
+def summary(path: Path) -> dict[str, Any]:
+    """Read a ``summary.json``, whose figures are numbers or null.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        RunDirectoryError: It is damaged.
+    """
+    found = json_object(path)
+    metrics = found.get("metrics", None if found.get("status") == "completed" else {})
+    if not isinstance(metrics, dict):
+        raise damaged(path, "it has no metrics")
+    _check(metrics | {name: found.get(name) for name in _NUMBERS}, path)
+    return found
+
+
+def evaluation(path: Path) -> dict[str, dict[str, Any]]:
+    """The figures of an ``evaluation.json``, by name: values are numbers or lists.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        RunDirectoryError: It is damaged.
+    """
+    figures = json_object(path).get("figures")
+    if not isinstance(figures, dict):
+        raise damaged(path, "it has no figures")
+    for name, figure in figures.items():
+        if not isinstance(figure, dict):
+            raise damaged(path, f"{name} is {figure!r}, no figure")
+        value = figure.get("value")
+        _check({name: None if isinstance(value, list) else value}, path)
+        error = "standard_error"
+        _check({f"the {error} of {name}": figure.get(error)}, path)
+    return figures
+
+
+def _check(figures: Mapping[str, Any], path: Path) -> None:
+    """Find all numbers, or null where there is none.
+
+    Raises:
+        RunDirectoryError: Another value is among them.
+    """
+    for name, value in figures.items():
+        if not isinstance(value, int | float | None):
+            raise damaged(path, f"{name} is {value!r}, no number")
+
+
+def of_the_run(path: Path) -> bool:
+    """Whether an ``evaluation.json`` tells of the data that the run was trained on.
+
+    Raises:
+        RunDirectoryError: It is damaged.
+    """
+    data = json_object(path).get("data", {})
+    if not isinstance(data, dict):
+        raise damaged(path, f"its data are {data!r}")
+    return data.get("of_the_run") is not False
+
+
+def by_age(directory: Path, folder: str, name: str) -> list[Path]:
+    """Files of folders called ``folder``, ``folder_2``, ..., the newest last.
+
+    A folder of a user's own, such as ``folder_old``, is none of them.
+    """
+    numbered = re.compile(rf"{re.escape(folder)}(?:_([0-9]+))?")
+    found = (
+        (int(match[1] or 1), path)
+        for path in directory.glob(f"{folder}*/{name}")
+        if (match := numbered.fullmatch(path.parent.name))
+    )
+    return [path for _, path in sorted(found)]
+
+
+# -- tensors ---------------------------------------------------------------------------
+
+
+def tensors(path: Path, what: str) -> dict[str, Tensor]:
+    """Read a file of tensors.
+
+    Args:
+        path: Of the file.
+        what: It holds, for the message.
+
+    Raises:
+        RunDirectoryError: It is absent or damaged.
+    """
+    if not path.is_file():
+        raise RunDirectoryError(f"{path} does not exist; the run saved no {what} yet")
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise damaged(path, error) from None
+
+
+def state(paths: Sequence[Path]) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+    """The first state that can be read, or None where there is none.
+
+    Raises:
+        RunDirectoryError: States are there, all damaged.
+    """
+    unread = []
+    for path in paths:
+        if not path.is_file():
+            continue
+        try:
+            with safe_open(path, framework="pt") as file:
+                found = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - no mapping
+                return found, json.loads(file.metadata()["state"])
+        except (SafetensorError, KeyError, TypeError, ValueError) as error:
+            unread.append(f"{path} ({error})")
+    if unread:
+        raise RunDirectoryError(f"damaged: {', '.join(unread)}")
+    return None
