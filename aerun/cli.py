@@ -1,19 +1,21 @@
 """The entry point: compose, check, dispatch. Imports nothing heavy before it must."""
 
 import os
+import signal
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aerun.argv import config_dir_of, console_level, given, split_flags, value_of
+from aerun.errors import AerunError, Interrupted, Terminated
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 
-_noted: list[int] = []
-"""Signals that arrived outside a training."""
+_noted: list[BaseException] = []
+"""What signals outside a training have raised."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,11 +30,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # of what is only printed: aerun --help | head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Terminated) as stop:
         from aerun.logs import print_error
 
-        print_error("interrupted")
-        return 130
+        print_error(str(stop) or "interrupted")
+        return stop.exit_code if isinstance(stop, Terminated) else 130
 
 
 def _dispatch(arguments: list[str]) -> int:
@@ -42,7 +44,6 @@ def _dispatch(arguments: list[str]) -> int:
         print(f"aerun {__version__}")
         return 0
     from aerun.argv import VERBOSE_FLAGS
-    from aerun.errors import AerunError, Interrupted
     from aerun.failures import tell, tell_bug
 
     verbose = given(arguments, *VERBOSE_FLAGS) is not None
@@ -54,8 +55,8 @@ def _dispatch(arguments: list[str]) -> int:
     except BrokenPipeError:
         raise
     except Exception as error:
-        if _noted:  # Ctrl-C in the middle of an import comes out as anything
-            raise KeyboardInterrupt from error
+        if _noted:  # a signal in the middle of an import comes out as anything
+            raise _noted[-1] from error
         tell_bug(error, verbose=verbose)
         return 1
     return 0
@@ -296,16 +297,19 @@ def _sweep(composer: Any, overrides: Sequence[str]) -> Path | None:
 
 def console() -> int:
     """The ``aerun`` script: ``main``, and no interruption while Python shuts down."""
-    import signal
     from types import FrameType
 
     def note(signum: int, frame: FrameType | None) -> None:
-        _noted.append(signum)
-        raise KeyboardInterrupt
+        stop = Terminated() if signum == signal.SIGTERM else KeyboardInterrupt()
+        _noted.append(stop)
+        raise stop
 
-    signal.signal(signal.SIGINT, note)
+    asked = (signal.SIGINT, signal.SIGTERM)
+    for signum in asked:
+        signal.signal(signum, note)
     code = main()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for signum in asked:
+        signal.signal(signum, signal.SIG_IGN)
     return code
 
 

@@ -1,5 +1,7 @@
 """Errors that a user may meet: told in one message, each with its exit code."""
 
+import signal
+
 
 class AerunError(Exception):
     """An error whose message is for the user; never shown with a traceback."""
@@ -45,3 +47,11 @@ class Interrupted(BaseException):
         """Hold the signal and what to tell the user."""
         super().__init__(message)
         self.exit_code = 128 + signum
+
+
+class Terminated(Interrupted):
+    """SIGTERM outside a training, which would say how to go on."""
+
+    def __init__(self) -> None:
+        """Say no more than that."""
+        super().__init__(signal.SIGTERM, "terminated")

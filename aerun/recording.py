@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from aerun.errors import Interrupted
+from aerun.errors import Interrupted, Terminated
 from aerun.logs import log_file
 from aerun.rundir import RunDirectory, resume_command
 
@@ -21,10 +21,12 @@ def recorded(directory: Path) -> Iterator[None]:
         point_latest_to(directory)
         try:
             yield
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, Terminated) as stop:
             text = f"Interrupted. Continue with: {resume_command(directory)}"
             log.debug(text)
-            raise Interrupted(signal.SIGINT, text) from None
+            terminated = isinstance(stop, Terminated)
+            signum = signal.SIGTERM if terminated else signal.SIGINT
+            raise Interrupted(signum, text) from None
         except Interrupted as stop:
             log.debug("%s", stop)
             raise

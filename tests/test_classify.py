@@ -8,14 +8,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from making import later
 from PIL import Image
 from reconstructing import PICTURES
 
 from aerun.cli import main
 from aerun.evaluation.repeated import Repeated
+from aerun.tasks import classify
 from aerun.tasks.pictures import Pictures
 
 FEW = ["trainer.threads=1", "trainer.preview_every=0"]
+BALANCED = 1210  # ten times the rarest digit of the training part
 SMALL = ["task.steps=20", "task.seeds=3"]
 
 Ask = Callable[..., tuple[Path, dict[str, Any], list[dict[str, str]]]]
@@ -28,6 +31,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     x = np.random.default_rng(0).random((60, 6))
     np.savez(folder / "plain.npz", x=x)
     np.savez(folder / "scarce.npz", x=x, y=np.arange(60) // 50)
+    strange = {"x_test": x[50:], "y_test": np.array([0, 1, 0] + [2] * 7)}
+    np.savez(folder / "strange.npz", x=x[:50], y=np.arange(50) % 2, **strange)
     np.savez(folder / "one.npz", x=x, y=np.ones(60, int))
     np.savez(folder / "half.npz", x=x[:50], y=np.arange(50) % 2, x_test=x[50:])
     with pytest.MonkeyPatch.context() as patch:
@@ -125,6 +130,8 @@ def test_a_net_that_never_trained_is_the_one_from_scratch(classified: Ask):
     assert found["figures"]["gain/60"]["seeds"][1] == 0
 
 
+@pytest.mark.slow
+@pytest.mark.shared
 def test_the_same_command_gives_the_same_bytes(classified: Ask):
     """In a folder of its own; another seed gives other figures."""
     first, second, other = (
@@ -140,9 +147,9 @@ def test_the_same_command_gives_the_same_bytes(classified: Ask):
 @pytest.mark.parametrize(
     ("freeze", "sizes"),
     [
-        ("none", (66_160, 66_160)),
-        ("1", (150 * 301 + 1510, 66_160)),
-        ("2", (1510, 66_160)),
+        later("none", (66_160, 66_160)),
+        later("1", (150 * 301 + 1510, 66_160)),
+        later("2", (1510, 66_160)),
         ("all", (1510, 66_160)),
     ],
 )
@@ -170,12 +177,50 @@ def test_errors_and_gains_are_printed(runs, capsys):
     assert lines[-1].endswith("classification.json")
 
 
+def test_a_class_that_is_only_in_the_test_part_is_told(runs, capsys):
+    """Its examples are errors of everyone, and are counted in a note."""
+    few = ["dataset.path=strange.npz", "task.labels=20", "task.seeds=2"]
+    assert main(["task=classify", "run=plain", *SMALL, *few]) == 0
+    note = (
+        "7 test examples have classes that are not in the training part; they count "
+        "as errors."
+    )
+    assert note in capsys.readouterr().out.splitlines()
+    found = json.loads((runs / "plain/classify/classification.json").read_text())
+    assert found["notes"] == [note]
+    errors = found["figures"]["error/scratch/20"]["seeds"]
+    assert min(errors) >= 70
+
+
+def test_an_interrupted_task_keeps_the_rows_it_has(runs, capsys, monkeypatch):
+    """In a table that it names as partial; no summary is written."""
+    whole, calls = classify.fit, []
+
+    def fit(*arguments: Any, **named: Any) -> int:
+        calls.append(arguments)
+        if len(calls) == 6:
+            raise KeyboardInterrupt
+        return whole(*arguments, **named)
+
+    monkeypatch.setattr(classify, "fit", fit)
+    before = set((runs / "fresh").iterdir())
+    assert main(["task=classify", "run=fresh", *SMALL, "task.labels=20"]) == 130
+    (made,) = set((runs / "fresh").iterdir()) - before
+    assert [path.name for path in made.iterdir()] == ["classification.csv"]
+    with open(made / "classification.csv", encoding="utf-8", newline="") as file:
+        assert [row["seed"] for row in csv.DictReader(file)] == ["0", "0", "1", "1"]
+    error = capsys.readouterr().err
+    assert f"{made / 'classification.csv'} is partial: it has 2 of 3 rounds" in error
+
+
 @pytest.mark.parametrize(
     ("run", "asked", "said"),
     [
         ("digits", "task.labels=al", "must be a whole number, at least 1, all or a"),
         ("digits", "task.labels=[10,0]", "must be a whole number"),
+        ("digits", "task.labels=[]", "name at least one number of labels, or all"),
         ("digits", "task.labels=9", "there are 10 classes"),
+        ("digits", "task.labels=9", f"choose 10 to {BALANCED:,}, or all"),
         ("digits", "task.labels=2000", "1,294 examples in the training part"),
         ("digits", "task.seeds=1", "at least 2"),
         ("digits", "task.freeze=3", "the encoder has 2 levels"),

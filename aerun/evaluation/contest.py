@@ -77,7 +77,8 @@ class Contest:
                     error.entry(unit="%", definition=definition),
                 )
             definition = (
-                "error from scratch less error pretrained, each pair on the same "
+                "error from scratch less error pretrained, of this one trained encoder "
+                "and this one test part; each pair on the same "
                 f"{labels:,} labelled examples in the same order"
             )
             gain = self.gain(labels)

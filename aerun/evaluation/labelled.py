@@ -35,6 +35,16 @@ def places(labels: Tensor, known: list[int]) -> Tensor:
     return at.masked_fill(classes[at] != found, -1)
 
 
+def most_balanced(targets: np.ndarray) -> int:
+    """How many examples can be drawn, of each class as many.
+
+    Args:
+        targets: The class of each example, [N], 0 to C - 1.
+    """
+    counts = np.bincount(targets)
+    return int(counts.min()) * len(counts)
+
+
 def balanced(targets: np.ndarray, number: int, *, seed: int) -> np.ndarray:
     """Draw examples, of each class as many, give or take one.
 
@@ -57,11 +67,10 @@ def balanced(targets: np.ndarray, number: int, *, seed: int) -> np.ndarray:
     rounds = -(-number // len(counts))
     if counts.min() < rounds:
         scarce = int(counts.argmin())
-        most = counts.min() * len(counts)
         raise DataError(
             f"{number} labelled examples of {len(counts)} classes need up to {rounds} "
             f"of each, and class number {scarce} has {counts[scarce]} in the training "
-            f"part; at most {most} can be balanced, or all be taken",
+            f"part; at most {most_balanced(targets)} can be balanced, or all be taken",
             key="task.labels",
         )
     drawn = np.stack(

@@ -2,10 +2,13 @@
 
 import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-_ITERATIONS = 1000  # of the logistic regression, at most
+ITERATIONS = 1000
+"""Of the logistic regression's solver, at most."""
+
 _STARTS = 10  # of k-means, of which the best is kept
 
 
@@ -19,11 +22,34 @@ class Labelled:
     """[N], integers."""
 
 
-def linear_probe(train: Labelled, test: Labelled) -> tuple[np.ndarray, bool]:
-    """Which test rows multinomial logistic regression labels rightly.
+def logistic_regression(train: Labelled, *, standardise: bool) -> tuple[Any, bool]:
+    """Fit multinomial logistic regression.
 
-    Columns are scaled to mean 0 and variance 1 over the training rows; the squared
-    weights are penalised by 1/2 (scikit-learn's C=1).
+    The squared weights are penalised by 1/2 (scikit-learn's C=1).
+
+    Args:
+        train: Rows of at least two classes.
+        standardise: Whether columns are scaled to mean 0 and variance 1 first.
+
+    Returns:
+        It, with ``predict`` as scikit-learn has it, and whether it converged.
+    """
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    steps = [StandardScaler()] if standardise else []
+    model = make_pipeline(*steps, LogisticRegression(max_iter=ITERATIONS, C=1.0))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", ConvergenceWarning)
+        model.fit(train.rows, train.labels)
+    converged = not any(w.category is ConvergenceWarning for w in caught)
+    return model, converged
+
+
+def linear_probe(train: Labelled, test: Labelled) -> tuple[np.ndarray, bool]:
+    """Which test rows logistic regression on scaled columns labels rightly.
 
     Args:
         train: Rows of at least two classes.
@@ -32,18 +58,7 @@ def linear_probe(train: Labelled, test: Labelled) -> tuple[np.ndarray, bool]:
     Returns:
         [N], bool, and whether the regression converged.
     """
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    probe = make_pipeline(
-        StandardScaler(), LogisticRegression(max_iter=_ITERATIONS, C=1.0)
-    )
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", ConvergenceWarning)
-        probe.fit(train.rows, train.labels)
-    converged = not any(w.category is ConvergenceWarning for w in caught)
+    probe, converged = logistic_regression(train, standardise=True)
     right: np.ndarray = probe.predict(test.rows) == test.labels
     return right, converged
 

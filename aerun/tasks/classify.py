@@ -1,7 +1,7 @@
 """task=classify: what unsupervised pretraining is worth to a classifier."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -14,7 +14,13 @@ from aerun.build import build_objective, dtype_of
 from aerun.data import Split
 from aerun.errors import DataError
 from aerun.evaluation.contest import PRETRAINED, SCRATCH, Contest, Score
-from aerun.evaluation.labelled import balanced, known_classes, places, shuffled
+from aerun.evaluation.labelled import (
+    balanced,
+    known_classes,
+    most_balanced,
+    places,
+    shuffled,
+)
 from aerun.evaluation.rivals import Rivals
 from aerun.models.classifier import Classifier, Freeze
 from aerun.options import Count, NonNegative, Positive, Range, Seed
@@ -26,7 +32,7 @@ from aerun.training.finetuning import Inputs, Recipe, error_rate, fit
 
 log = logging.getLogger("aerun")
 
-_FOLDER = "classify"
+_FOLDER, _TABLE = "classify", "classification.csv"
 
 Number = Count | Literal["all"]
 Baselines = list[Literal["pca", "logistic", "nearest"]]
@@ -73,7 +79,8 @@ def classify(
 
     Returns:
         The folder with ``classification.json``, ``classification.csv`` (a row per
-        number of labels, seed and contestant) and ``curve.png``.
+        number of labels, seed and contestant, written after each pair of nets) and
+        ``curve.png``.
 
     Raises:
         DataError: The data have no labels, or a class has too few of them.
@@ -93,11 +100,37 @@ def classify(
     trial = _Trial(config, directory, recipe, freeze, baselines)
     numbers = trial.check(labels if isinstance(labels, list) else [labels], seed)
     with task_folder(directory, _FOLDER) as folder:
-        scores = list(trial.scores(numbers, range(seed, seed + seeds)))
+        rounds = trial.rounds(numbers, range(seed, seed + seeds))
+        scores = _kept(RunDirectory(folder), rounds, len(numbers) * seeds)
         protocol = {"seeds": seeds, "seed": seed, **trial.protocol}
         contest = Contest(scores, trial.words)
-        _report(RunDirectory(folder), contest, protocol, trial.rivals.notes)
+        _report(RunDirectory(folder), contest, protocol, trial.notes)
     return folder
+
+
+def _kept(
+    folder: RunDirectory, rounds: Iterable[list[Score]], number: int
+) -> list[Score]:
+    """The scores of all rounds; those so far are in a table after each of them.
+
+    Args:
+        folder: Where ``classification.csv`` is written.
+        rounds: Scores of all contestants for a number of labels and a seed.
+        number: Of rounds.
+    """
+    scores: list[Score] = []
+    done = 0
+    try:
+        for some in rounds:
+            scores += some
+            folder.write_table(_TABLE, Contest(scores, {}).rows())
+            done += 1
+    except BaseException:
+        if done:
+            text = "%s is partial: it has %d of %d rounds"
+            log.warning(text, folder.path / _TABLE, done, number)
+        raise
+    return scores
 
 
 _LEARNING: dict[Freeze, str] = {"none": "all learning", "all": "which stays as it is"}
@@ -157,6 +190,18 @@ class _Trial:
             "test_examples": len(self.data.test),
         }
 
+    @property
+    def notes(self) -> list[str]:
+        """What a reader of the errors should know."""
+        unknown = int((self.test_targets < 0).sum())
+        if not unknown:
+            return self.rivals.notes
+        return [
+            f"{unknown:,} test examples have classes that are not in the training "
+            "part; they count as errors.",
+            *self.rivals.notes,
+        ]
+
     def check(self, wanted: list[Number], seed: int) -> list[int]:
         """Numbers of labels, ascending, all of which can be drawn.
 
@@ -164,12 +209,18 @@ class _Trial:
             DataError: Some cannot.
         """
         total, least = len(self.data.train), len(self.classes)
+        if not wanted:
+            raise DataError(
+                "name at least one number of labels, or all", key="task.labels"
+            )
+        most = most_balanced(self.targets.cpu().numpy())
         numbers = sorted({total if n == "all" else int(n) for n in wanted})
         for number in numbers:
             if not least <= number <= total:
                 raise DataError(
                     f"{number:,} labelled examples cannot be drawn: there are {least} "
-                    f"classes, and {total:,} examples in the training part",
+                    f"classes, and {total:,} examples in the training part; choose "
+                    f"{least} to {most:,}, or all",
                     key="task.labels",
                 )
             self._chosen(number, seed)
@@ -183,14 +234,14 @@ class _Trial:
 
     # -- carrying it out -------------------------------------------------------------
 
-    def scores(self, numbers: list[int], seeds: range) -> Iterator[Score]:
-        """Of every contestant for every number of labels and every seed."""
+    def rounds(self, numbers: list[int], seeds: range) -> Iterator[list[Score]]:
+        """Scores of every contestant, for every number of labels and every seed."""
         each = len(self.freeze) * self.recipe.steps + len(self.rivals.words)
         total = len(numbers) * len(seeds) * each
         with progress_bar(total, unit="step", description="Classifying") as bar:
             for number in numbers:
                 for seed in seeds:
-                    yield from self._round(number, seed, bar.update)
+                    yield list(self._round(number, seed, bar.update))
 
     def _round(
         self, number: int, seed: int, advance: Callable[[int], object]
@@ -243,7 +294,6 @@ def _report(
     )
     for line in [*contest.table(), *notes]:
         log.info("%s", line)
-    folder.write_table("classification.csv", contest.rows())
     errors = {
         name: [contest.errors(name, labels) for labels in contest.numbers]
         for name in contest.words

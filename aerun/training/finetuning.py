@@ -1,6 +1,7 @@
 """Training a classifier on few labelled examples, and judging it on many."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -96,8 +97,7 @@ def fit(
     generator = torch.Generator().manual_seed(seed)
     number, step = len(inputs), 0
     classifier.train()
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
+    with _seeded(seed, targets.device):
         while step < recipe.steps:
             total = torch.zeros((), device=targets.device)
             left = recipe.steps - step
@@ -116,6 +116,18 @@ def fit(
     advance(recipe.steps - step)
     classifier.eval()
     return step
+
+
+@contextmanager
+def _seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Within, PyTorch's own draws come from a seed; its generators are left alone."""
+    on = "cuda" if device.type == "cpu" else device.type
+    places = [] if device.type == "cpu" else [device]
+    with torch.random.fork_rng(places, device_type=on):
+        torch.default_generator.manual_seed(seed)
+        if places:
+            torch.get_device_module(device).manual_seed(seed)
+        yield
 
 
 @torch.no_grad()

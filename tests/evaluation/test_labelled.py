@@ -7,6 +7,7 @@ from scipy import stats
 
 from aerun.data import Data
 from aerun.errors import DataError
+from aerun.evaluation import probes, rivals, splits
 from aerun.evaluation.contest import PRETRAINED, SCRATCH, Contest, Score
 from aerun.evaluation.labelled import balanced, places
 from aerun.evaluation.repeated import Repeated
@@ -109,6 +110,7 @@ def test_gains_are_of_pairs():
     assert figures["gain/2000"]["verdict"] == "no gain"
     assert figures["error/scratch/2000"]["value"] == 3
     assert figures["error/scratch/2000"]["unit"] == "%"
+    assert "of this one trained encoder" in figures["gain/2000"]["definition"]
     assert "theirs, 2,000 labelled" in figures["error/scratch/2000"]["definition"]
 
 
@@ -151,9 +153,9 @@ def test_rivals_are_those_of_scikit_learn(digits):
         "nearest": (KNeighborsClassifier(1), x, test),
         "pca": (LogisticRegression(max_iter=1000), *map(codes.transform, (x, test))),
     }
-    rivals = Rivals(["pca", "logistic", "nearest", "pca"], digits, 12)
-    found = dict(rivals.errors(chosen, y, digits.test.labels))
-    assert list(found) == list(rivals.words) == list(RIVALS)
+    asked = Rivals(["pca", "logistic", "nearest", "pca"], digits, 12)
+    found = dict(asked.errors(chosen, y, digits.test.labels))
+    assert list(found) == list(asked.words) == list(RIVALS)
     for name, (model, seen, asked) in models.items():
         wrong = model.fit(seen, y).predict(asked) != digits.test.labels.numpy()
         assert found[name] == pytest.approx(wrong.mean(), abs=0.003), name
@@ -162,6 +164,35 @@ def test_rivals_are_those_of_scikit_learn(digits):
 
 def test_no_pca_of_as_many_codes_as_values(digits):
     """It is left out, with a reason; the others are there."""
-    rivals = Rivals(["pca", "nearest"], digits, 64)
-    assert list(rivals.words) == ["nearest"]
-    assert rivals.notes[0].startswith("No PCA codes: 64 of them")
+    asked = Rivals(["pca", "nearest"], digits, 64)
+    assert list(asked.words) == ["nearest"]
+    assert asked.notes[0].startswith("No PCA codes: 64 of them")
+
+
+def test_pca_codes_of_the_test_part_are_made_in_batches(digits, monkeypatch):
+    """Only codes are collected of it and of the labelled examples, never pixels."""
+    collected = []
+
+    def collect(*arguments):
+        collected.append(splits.collect(*arguments))
+        return collected[-1]
+
+    monkeypatch.setattr(rivals, "collect", collect)
+    chosen = torch.arange(40)
+    asked = Rivals(["pca"], digits, 5)
+    ((_, error),) = asked.errors(
+        chosen, digits.train.labels[chosen], digits.test.labels
+    )
+    assert 0 < error < 0.9
+    assert [made.shape for made in collected] == [(len(digits.test), 5), (40, 5)]
+
+
+def test_a_regression_that_does_not_converge_is_told_once(digits, monkeypatch):
+    """With its name and the number of labels, however many seeds there are."""
+    monkeypatch.setattr(probes, "ITERATIONS", 3)
+    asked = Rivals(["logistic", "nearest"], digits, 5)
+    for seed in range(2):
+        chosen = torch.from_numpy(balanced(digits.train.labels.numpy(), 50, seed=seed))
+        list(asked.errors(chosen, digits.train.labels[chosen], digits.test.labels))
+    (note,) = asked.notes
+    assert note.startswith("logistic: with 50 labels the logistic regression did not")
