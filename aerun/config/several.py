@@ -42,7 +42,7 @@ def runs_request(
 
     Raises:
         BadRequest: Nothing matches, no run is completed, a key that the runs settled.
-        RunDirectoryError: A run is damaged, or of a format that is not known.
+        RunDirectoryError: A run's config is damaged, or of an unknown format.
     """
     patterns, rest = _taken_apart(overrides)
     typed = parsed(rest)
