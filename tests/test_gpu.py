@@ -3,8 +3,11 @@
 import pytest
 import torch
 from making import make
+from torch import nn
 
 import aerun
+from aerun.models.classifier import Classifier
+from aerun.training.finetuning import Inputs, Recipe, fit
 
 pytestmark = [
     pytest.mark.gpu,
@@ -46,3 +49,31 @@ def test_the_same_seed_gives_nearly_the_same_losses_as_itself():
         _, built = make("device=cuda", "trainer.epochs=2")
         curves.append([e.means["loss"] for e in built.training if hasattr(e, "means")])
     assert curves[0] == pytest.approx(curves[1], rel=1e-5)
+
+
+class _Dropping(nn.Module):
+    """Drops units while it is trained."""
+
+    def __init__(self):
+        super().__init__()
+        self.down = nn.Linear(64, 30)
+
+    def encode(self, x):
+        return nn.functional.dropout(self.down(x.flatten(1)), training=self.training)
+
+
+def test_noise_of_a_classifier_is_drawn_from_the_seed():
+    """Dropout of a user's own layers repeats; the device's generator is left alone."""
+    data = make("device=cuda")[1].data
+    own, heads = _Dropping().to(data.train.device).eval(), []
+    recipe = Recipe(steps=5, stop_below=0, batch_size=20, lr=1e-2, weight_decay=0)
+    for seed in (0, 0, 1):
+        net = Classifier(own, data.train.gather(slice(1)), 10, freeze="none")
+        inputs = Inputs(net, data.train, torch.arange(60))
+        torch.rand(seed + 1, device=data.train.device)
+        before = torch.cuda.get_rng_state()
+        fit(net, inputs, data.train.labels[:60], recipe, seed=seed, advance=int)
+        assert torch.equal(torch.cuda.get_rng_state(), before)
+        heads.append(net.head.weight)
+    torch.testing.assert_close(heads[0], heads[1])
+    assert not torch.allclose(heads[0], heads[2])

@@ -121,12 +121,13 @@ def fit(
 @contextmanager
 def _seeded(seed: int, device: torch.device) -> Iterator[None]:
     """Within, PyTorch's own draws come from a seed; its generators are left alone."""
-    on = "cuda" if device.type == "cpu" else device.type
-    places = [] if device.type == "cpu" else [device]
-    with torch.random.fork_rng(places, device_type=on):
+    elsewhere = device.type != "cpu"
+    kind = device.type if elsewhere else "cuda"  # of no device then
+    with torch.random.fork_rng([device] if elsewhere else [], device_type=kind):
         torch.default_generator.manual_seed(seed)
-        if places:
-            torch.get_device_module(device).manual_seed(seed)
+        if elsewhere:
+            state = torch.Generator(device).manual_seed(seed).get_state()
+            torch.get_device_module(device).set_rng_state(state, device)
         yield
 
 
