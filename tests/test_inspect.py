@@ -210,7 +210,10 @@ def test_a_model_without_levels_is_inspected(inspected: Inspect, alone: Path) ->
     [
         (["model=vea"], "aerun: model=vea: there is no model 'vea'"),
         (["trainer.lr=-1"], "aerun: trainer.lr=-1: must be a number, above 0"),
-        (["run=last"], "aerun: run=last: only tasks on a run that exists take it"),
+        (
+            ["run=last"],
+            "aerun: run=last: only tasks on a run that exists",
+        ),
         (["-m"], "aerun: -m: is not for task=inspect"),
         (["init_from=nowhere"], "aerun: init_from=nowhere: there is no folder"),
         (["dataset=array", "dataset.path=x.npy"], "x.npy does not exist"),
