@@ -21,6 +21,8 @@ from aerun.build import load_data
 from aerun.data import Data
 from aerun.evaluation import splits
 
+pytestmark = [pytest.mark.slow, pytest.mark.shared]
+
 pytest_plugins = ["evaluating"]
 
 

@@ -58,7 +58,7 @@ def own(cell: str) -> int:
 
 @pytest.mark.parametrize(
     "data",
-    ["csv", "3x33x47", *map(later, ("digits", "28x20", "3x64x48", "16x16"))],
+    ["3x33x47", *map(later, ("csv", "digits", "28x20", "3x64x48", "16x16"))],
     indirect=True,
 )
 @pytest.mark.parametrize("model", options("model"))

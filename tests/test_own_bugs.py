@@ -8,6 +8,8 @@ from owning import MINE, SHORT
 from aerun import failures
 from aerun.cli import main
 
+pytestmark = [pytest.mark.slow, pytest.mark.shared]
+
 pytest_plugins = ["owning"]
 
 

@@ -12,6 +12,8 @@ from PIL import Image
 import aerun
 from aerun.cli import main
 
+pytestmark = [pytest.mark.slow, pytest.mark.shared]
+
 SMALL = ("experiment=smoke", "trainer.threads=1", "model.hidden=[16]", "model.code=4")
 RANDOM = np.random.default_rng(0)
 
@@ -94,8 +96,6 @@ KINDS: dict[str, tuple[str, Callable[[], list[str]], list[int]]] = {
 }
 
 
-@pytest.mark.slow
-@pytest.mark.shared
 @pytest.mark.parametrize("kind", KINDS)
 def test_own_data_train_with_one_command(kind: str) -> None:
     """Every kind of file gives a run with pictures and a model in its units."""
@@ -137,8 +137,6 @@ def test_an_unknown_home_is_no_bug(capsys: pytest.CaptureFixture[str]) -> None:
 WHITE = ["dataset=digits", "dataset.scale=zca", "model.output_activation=none", *SMALL]
 
 
-@pytest.mark.slow
-@pytest.mark.shared
 def test_whitened_data_train_and_come_back() -> None:
     """The whitening is kept with the weights; what is loaded works in stored units."""
     more = ["trainer.epochs=30", "trainer.max_steps=null", "trainer.lr=0.01"]
@@ -154,8 +152,6 @@ def test_whitened_data_train_and_come_back() -> None:
     assert np.square(recon - x).mean() < 0.5 * np.square(x.mean(0) - x).mean()
 
 
-@pytest.mark.slow
-@pytest.mark.shared
 def test_a_whitened_run_is_resumed() -> None:
     """Continued from its files it ends where it would have ended."""
     request = [*WHITE, "trainer.max_steps=null"]

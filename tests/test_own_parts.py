@@ -13,11 +13,11 @@ import aerun
 from aerun.api import Run
 from aerun.cli import main
 
+pytestmark = [pytest.mark.slow, pytest.mark.shared]
+
 pytest_plugins = ["owning"]
 
 
-@pytest.mark.slow
-@pytest.mark.shared
 def test_parts_of_every_kind_train_together(workplace: Path) -> None:
     """Bottleneck, loss, regularizer, corruption, data, trainer and optimizer."""
     assert main(["--config-dir", "my_conf", *PARTS, *SHORT]) == 0

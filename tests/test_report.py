@@ -18,6 +18,8 @@ from aerun.rundir import RunDirectory
 from aerun.tasks import train as module
 from aerun.tasks.commands import repeating
 
+pytestmark = [pytest.mark.slow, pytest.mark.shared]
+
 EVIL = "</script><img src=x onerror=alert(1)>"
 SHORT = ("trainer.threads=1", "trainer.epochs=2", "dataset.limit=100")
 
@@ -101,8 +103,6 @@ def test_the_command_repeats_the_run(trained: Path, monkeypatch) -> None:
     assert f"aerun task=evaluate run={shlex.quote(str(trained))}" in text
 
 
-@pytest.mark.slow
-@pytest.mark.shared
 def test_every_figure_of_every_model_has_a_definition(alone) -> None:
     """One of its own, not the last resort; terms of the objective have units."""
     found = set()

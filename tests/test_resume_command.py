@@ -7,6 +7,8 @@ import pytest
 
 from aerun.cli import main
 
+pytestmark = [pytest.mark.slow, pytest.mark.shared]
+
 SMALL = ["trainer.epochs=3", "trainer.threads=1", "trainer.preview_every=0"]
 FILES = ("metrics.csv", "checkpoints/last.safetensors", "checkpoints/best.safetensors")
 
@@ -91,8 +93,6 @@ def test_a_run_goes_on_from_another_folder(tmp_path, monkeypatch):
     assert _summary(run)["epochs"] == 4
 
 
-@pytest.mark.slow
-@pytest.mark.shared
 def test_weights_from_data_of_other_units_are_told_of(finished, capsys):
     """One line where the scaling is not that of the run to start from."""
     capsys.readouterr()
