@@ -21,6 +21,15 @@ Config = Mapping[str, Any]
 FORMAT = 1
 """Of a resolved config; a stored one of another format is refused."""
 
+CONTINUABLE = (
+    "trainer.epochs",
+    "trainer.max_steps",
+    "trainer.patience",
+    "trainer.checkpoint_every",
+    "trainer.preview_every",
+)
+"""Keys that may change when a run is continued: they move its end, not its path."""
+
 
 def resolve(config: Config, spec: Spec) -> dict[str, Any]:
     """Fill in every automatic choice, so that the run can be repeated.

@@ -232,6 +232,13 @@ class RunDirectory:
         """
         return yaml.safe_load((self.path / name).read_text(encoding="utf-8"))
 
+    def read_record(self, name: str) -> Any:
+        """A file of Hydra's own record; None where none can be read."""
+        try:
+            return self.read_yaml(f".hydra/{name}")
+        except (OSError, yaml.YAMLError):
+            return None
+
     def read_table(self, name: str) -> list[dict[str, Any]]:
         """The rows of a CSV file of figures; errors as of ``reading.table``."""
         return reading.table(self.path / name)

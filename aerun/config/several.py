@@ -8,7 +8,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import yaml
 from omegaconf import DictConfig
 
 from aerun.config.check import check
@@ -113,23 +112,15 @@ def recorded_run(directory: Path) -> RecordedRun:
 
 def _choices(run: RunDirectory) -> Iterator[tuple[str, str]]:
     """What was chosen of each group, as Hydra recorded it."""
-    found = _hydras(run, "hydra.yaml") or {}
+    found = run.read_record("hydra.yaml") or {}
     for group, name in found["hydra"]["runtime"]["choices"].items() if found else ():
         if name is not None and not group.startswith("hydra/") and group != "task":
             yield group.partition("@")[0].replace("/", "."), str(name)
 
 
 def _typed(run: RunDirectory) -> Iterator[str]:
-    for override in _hydras(run, "overrides.yaml") or ():
+    for override in run.read_record("overrides.yaml") or ():
         yield str(override).lstrip("+~").partition("=")[0].replace("/", ".")
-
-
-def _hydras(run: RunDirectory, name: str) -> Any:
-    """A file of Hydra's own record; None where there is none that can be read."""
-    try:
-        return run.read_yaml(f".hydra/{name}")
-    except (FileNotFoundError, yaml.YAMLError):
-        return None
 
 
 # -- which runs ------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from aerun.config.compose import Composer, plain, unreadable
 from aerun.config.mistakes import BadRequest, Mistake, did_you_mean, listed
 from aerun.data import DatasetOptions
 from aerun.errors import RunDirectoryError
-from aerun.resolving import FORMAT
+from aerun.resolving import CONTINUABLE, FORMAT
 from aerun.rundir import RunDirectory
 from aerun.wiring import locate
 
@@ -24,15 +24,6 @@ log = logging.getLogger("aerun")
 
 NO_TRACKER = {"_target_": None}
 """The node of a config whose run tells nobody."""
-
-CONTINUABLE = (
-    "trainer.epochs",
-    "trainer.max_steps",
-    "trainer.patience",
-    "trainer.checkpoint_every",
-    "trainer.preview_every",
-)
-"""Keys that may change when a run is continued: they move its end, not its path."""
 
 
 def resume_request(overrides: Sequence[str]) -> tuple[dict[str, Any], Path]:

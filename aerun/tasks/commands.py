@@ -5,12 +5,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from aerun.resolving import CONTINUABLE
 from aerun.rundir import RunDirectory, resume_command
-
-_MOVED = ("epochs", "max_steps", "patience", "checkpoint_every", "preview_every")
-"""Keys of a trainer that may change when a run is continued."""
 
 
 def repeating(run: RunDirectory, config: Mapping[str, Any]) -> tuple[str, str] | None:
@@ -21,20 +17,21 @@ def repeating(run: RunDirectory, config: Mapping[str, Any]) -> tuple[str, str] |
         config: The run's, as it ended: what was changed when it was continued is
             typed at once.
     """
+    began = run.read_record("config.yaml")
     try:
-        record = run.read_yaml(".hydra/hydra.yaml")["hydra"]
+        record = run.read_record("hydra.yaml")["hydra"]
         overrides = list(record["overrides"]["task"])
-        began = run.read_yaml(".hydra/config.yaml")
-    except (OSError, yaml.YAMLError, KeyError, TypeError):
+        trainer = began["trainer"]
+    except (KeyError, TypeError):
         return None
     words = ["aerun"]
     for source in record.get("runtime", {}).get("config_sources", []):
         if source.get("provider") == "--config-dir":
             words += ["--config-dir", str(source["path"])]
-    for key in _MOVED:
-        before, now = began["trainer"].get(key), config["trainer"].get(key)
+    for name in CONTINUABLE:
+        key = name.removeprefix("trainer.")
+        before, now = trainer.get(key), config["trainer"].get(key)
         if before != now and isinstance(before, int | str | None):
-            name = f"trainer.{key}"
             overrides = [o for o in overrides if o.partition("=")[0] != name]
             overrides.append(f"{name}={'null' if now is None else now}")
     where = str(record.get("runtime", {}).get("cwd", ""))
@@ -44,10 +41,9 @@ def repeating(run: RunDirectory, config: Mapping[str, Any]) -> tuple[str, str] |
 def choices(run: RunDirectory) -> dict[str, str]:
     """What was chosen in each group, by its name; empty without a record."""
     try:
-        record = run.read_yaml(".hydra/hydra.yaml")["hydra"]
-        chosen = record["runtime"]["choices"]
+        chosen = run.read_record("hydra.yaml")["hydra"]["runtime"]["choices"]
         return {key: str(value) for key, value in chosen.items() if value is not None}
-    except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError):
+    except (KeyError, TypeError, AttributeError):
         return {}
 
 
