@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from aerun.columns import aligned
 from aerun.evaluation.repeated import LEVEL, Repeated
 
 PRETRAINED, SCRATCH = "pretrained", "scratch"
@@ -92,14 +93,7 @@ class Contest:
     def table(self) -> list[str]:
         """A line per number of labels: errors, then the gain with its interval."""
         head = ["labels", *self.words, f"gain ({LEVEL:.0%} interval)", ""]
-        lines = [head, *map(self._line, self.numbers)]
-        widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
-        return [
-            "  ".join(
-                f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)
-            ).rstrip()
-            for line in lines
-        ]
+        return aligned([head, *map(self._line, self.numbers)])
 
     def _line(self, labels: int) -> list[str]:
         found = [self.errors(contestant, labels) for contestant in self.words]

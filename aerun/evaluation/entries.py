@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from aerun.columns import aligned
 from aerun.data import Data
 from aerun.evaluation.likelihood import standard_error
 from aerun.objective import Objective
@@ -109,11 +110,7 @@ def table(figures: Sequence[Figure]) -> list[str]:
         (figure.name, _shown(figure), figure.unit, figure.definition)
         for figure in figures
     ]
-    widths = [max(len(row[i]) for row in rows) for i in range(3)]
-    return [
-        f"{name:<{widths[0]}}  {value:<{widths[1]}}  {unit:<{widths[2]}}  {text}"
-        for name, value, unit, text in rows
-    ]
+    return aligned(rows)
 
 
 def _shown(figure: Figure) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from aerun.reporting.courses import MAXIMUM_LINES as MAXIMUM_LINES
-from aerun.reporting.page.page import Html, Section, escaped, joined, page
+from aerun.reporting.page.page import Section, joined, page
 from aerun.reporting.page.parts import (
     Cell,
     Panel,
@@ -97,14 +97,12 @@ def comparison_report(report: ComparisonReport) -> bytes:
             body=commands([("The same comparison again, anywhere", report.command)]),
         ),
     ]
-    verdict = report.verdict
-    header = Html(
-        f"<h1>{escaped(report.title)}</h1>\n"
-        f'<p class="verdict {verdict.tone}">{escaped(verdict.text)}</p>\n'
-        f"<p class=where>{escaped(report.where)}</p>"
+    return page(
+        title=report.title,
+        verdict=report.verdict,
+        where=report.where,
+        sections=sections,
     )
-    shown = [section for section in sections if section is not None]
-    return page(title=report.title, header=header, sections=shown)
 
 
 def line_colour(place: int) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 
 Row = Mapping[str, float | int | None]
 
-LOG_ABOVE = 30.0  # largest over smallest value from which a linear axis hides detail
+_LOG_ABOVE = 30.0  # largest over smallest value from which a linear axis hides detail
 # Every other column without a split is an opponent's.
 _OF_EPOCH = {"phase", "epoch", "step", "lr", "grad_norm"}
 _NO_GAME = ("_weight", "_grad_norm")
@@ -34,6 +34,11 @@ class Stretch:
     name: str
     first: float
     last: float
+
+
+def wants_log(low: float, high: float) -> bool:
+    """Whether a logarithmic axis from ``low`` to ``high`` shows more."""
+    return low > 0 and high > _LOG_ABOVE * low
 
 
 def collect_panels(rows: Sequence[Row]) -> dict[str, list[Line]]:

@@ -22,7 +22,8 @@ from aerun.reporting.canvas import (
     text_width,
     to_png,
 )
-from aerun.reporting.curves import LOG_ABOVE, MAXIMUM_MARKED
+from aerun.reporting.course import wants_log
+from aerun.reporting.curves import MAXIMUM_MARKED
 
 MAXIMUM_LINES = len(CLASS_COLOURS)
 """More could not be told apart."""
@@ -98,7 +99,7 @@ def _draw(axes: Axes, bands: Mapping[str, Band], colours: Mapping[str, str]) -> 
         lows.append(band.mean.min())
         highs.append(high.max())
     style_axes(axes)
-    if min(lows) > 0 and max(highs) > LOG_ABOVE * min(lows):
+    if wants_log(min(lows), max(highs)):
         axes.set_yscale("log")
         # A band that reaches below zero would have no lower edge.
         axes.set_ylim(bottom=0.8 * min(lows))

@@ -25,13 +25,13 @@ from aerun.reporting.canvas import (
     to_png,
 )
 from aerun.reporting.course import (
-    LOG_ABOVE,
     PLAIN_NAMES,
     Line,
     Row,
     Stretch,
     collect_panels,
     phases_of,
+    wants_log,
 )
 
 MAXIMUM_SPELT = 4  # phases whose names are written out
@@ -178,7 +178,7 @@ def _draw_panel(
         axes.axvline(best, zorder=1, **_best_style())
     style_axes(axes)
     values = np.concatenate([line.values for line in panel])
-    if values.min() > 0 and values.max() > LOG_ABOVE * values.min():
+    if wants_log(values.min(), values.max()):
         axes.set_yscale("log")
     else:
         axes.set_ylim(*_value_limits(values))

@@ -8,12 +8,13 @@ import numpy as np
 
 from aerun.reporting.canvas import shorten
 from aerun.reporting.course import (
-    LOG_ABOVE,
     PLAIN_NAMES,
     Row,
     collect_panels,
     phases_of,
+    wants_log,
 )
+from aerun.reporting.groups import evenly_spaced
 from aerun.reporting.page.page import Html, Section, escaped, joined, page
 from aerun.reporting.page.parts import (
     FigureRow,
@@ -92,14 +93,12 @@ def run_report(report: RunReport) -> bytes:
         Section(title="Repeat and go on", body=commands(report.commands)),
         _run(report),
     ]
-    verdict = report.verdict
-    header = Html(
-        f"<h1>{escaped(report.title)}</h1>\n"
-        f'<p class="verdict {verdict.tone}">{escaped(verdict.text)}</p>\n'
-        f"<p class=where>{escaped(report.where)}</p>"
+    return page(
+        title=report.title,
+        verdict=report.verdict,
+        where=report.where,
+        sections=sections,
     )
-    shown = [section for section in sections if section is not None]
-    return page(title=report.title, header=header, sections=shown)
 
 
 def _health(report: RunReport) -> Section | None:
@@ -131,7 +130,7 @@ def _curves(report: RunReport) -> Section | None:
     panels = []
     for name, lines in collect_panels(report.rows).items():
         values = np.concatenate([line.values for line in lines])
-        wide = values.min() > 0 and values.max() > LOG_ABOVE * values.min()
+        wide = wants_log(float(values.min()), float(values.max()))
         series = [
             Series(
                 name=line.split,
@@ -142,7 +141,7 @@ def _curves(report: RunReport) -> Section | None:
             for line in lines
         ]
         title = shorten(PLAIN_NAMES.get(name, name.replace("_", " ")), 40)
-        panels.append(Panel(title=title, series=series, log=bool(wide)))
+        panels.append(Panel(title=title, series=series, log=wide))
     if not panels:
         return None
     phases = [(s.name, s.first, s.last) for s in phases_of(report.rows)]
@@ -162,8 +161,7 @@ def _reconstructions(report: RunReport) -> Section | None:
 
 def _within(slides: Sequence[Picture]) -> list[Picture]:
     """A dozen, spread over all and with the last, that are not too large together."""
-    places = np.linspace(len(slides) - 1, 0, min(len(slides), _SLIDES)).round()
-    kept = [slides[int(i)] for i in sorted(places)]
+    kept = [slides[i] for i in evenly_spaced(len(slides), _SLIDES)]
     most = _SLIDE_BYTES // max(1, len(kept))
     return [(title, fitted(png, most)) for title, png in kept]
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from aerun.reporting.groups import evenly_spaced
 from aerun.reporting.page.page import data_uri
 from aerun.reporting.tiles import near_square, reduced, to_tiles
 
@@ -57,8 +58,7 @@ def vector_sheet(blocks: Blocks, names: Sequence[str] | None) -> dict[str, Any]:
         For the page: ``values`` [N, D'], and ``names``, ``low``, ``high`` [D'].
     """
     whole = np.concatenate([block.reshape(len(block), -1) for block in blocks])
-    kept = np.linspace(0, whole.shape[1] - 1, min(whole.shape[1], FEATURES))
-    places = kept.round().astype(int)
+    places = evenly_spaced(whole.shape[1], FEATURES)
     values = np.nan_to_num(whole[:, places], posinf=0.0, neginf=0.0)
     return {
         "values": [[float(f"{v:.4g}") for v in row] for row in values.tolist()],

@@ -5,19 +5,21 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from aerun.columns import aligned, markdown
 from aerun.evaluation.comparison import CURVES, Comparison, compare_runs, record
 from aerun.evaluation.entries import with_error
-from aerun.reporting.columns import aligned, markdown
 from aerun.rundir import RunDirectory
-from aerun.tasks.comparison_report import REPORT, repeating, write_report
+from aerun.tasks.comparison_report import repeating, write_report
 from aerun.tasks.comparison_tables import (
     figures_of_test,
     group_rows,
     ranking,
     run_rows,
     settings_that_differ,
+    size_in_words,
 )
 from aerun.tasks.on_run import device_of
+from aerun.tasks.report import REPORT
 from aerun.tasks.side_by_side import label, side_by_side
 
 log = logging.getLogger("aerun")
@@ -124,15 +126,13 @@ def _notes(found: Comparison) -> Iterator[str]:
 
 def _headline(found: Comparison) -> str:
     """The result in a sentence."""
-    number = sum(len(group.runs) for group in found.groups)
     best = found.groups[0]
     figure = best.figures[found.metric]
     seeds = f"{figure.number} seed{'s' * (figure.number > 1)}"
     reached = with_error(figure.mean, figure.deviation)
     return (
-        f"{number} run{'s' * (number > 1)} in {len(found.groups)} "
-        f"group{'s' * (len(found.groups) > 1)}; best {found.metric}: {best.name}, "
-        f"{reached} ({seeds})."
+        f"{size_in_words(found)}; best {found.metric}: {best.name}, {reached} "
+        f"({seeds})."
     )
 
 

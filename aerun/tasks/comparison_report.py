@@ -19,14 +19,15 @@ from aerun.tasks.comparison_tables import (
     figures_of_test,
     ranking,
     settings_that_differ,
+    size_in_words,
 )
+from aerun.tasks.report import REPORT
 
 if TYPE_CHECKING:
     from aerun.reporting.comparison_page import RunRow
     from aerun.reporting.page.parts import Panel
     from aerun.reporting.verdict import Verdict
 
-REPORT = "report.html"
 _TITLES = {
     "val/mse": "Mean squared error, validation",
     "val/loss": "Loss, validation",
@@ -52,11 +53,8 @@ def write_report(
     from aerun.reporting.comparison_page import ComparisonReport, comparison_report
 
     figures = figures_of_test(found)
-    number = sum(len(group.runs) for group in found.groups)
-    runs = f"{number} run{'s' * (number > 1)}"
-    groups = f"{len(found.groups)} group{'s' * (len(found.groups) > 1)}"
     page = ComparisonReport(
-        title=f"Comparison of {runs} in {groups}",
+        title=f"Comparison of {size_in_words(found)}",
         where=str(folder.path.absolute()),
         verdict=verdict(found),
         number=len(found.groups),
@@ -176,7 +174,7 @@ def _bars(found: Comparison) -> Iterator[tuple[str, float]]:
 def _panels(found: Comparison) -> list["Panel"]:
     """A panel per quantity, a line per group, in the order of the table."""
     from aerun.reporting.comparison_page import MAXIMUM_LINES, line_colour
-    from aerun.reporting.course import LOG_ABOVE
+    from aerun.reporting.course import wants_log
     from aerun.reporting.page.parts import Panel, Series
 
     panels = []
@@ -193,9 +191,9 @@ def _panels(found: Comparison) -> list["Panel"]:
             if (course := group.courses.get(quantity)) is not None
         ]
         if series:
-            low = min(min(line.y) for line in series)
-            wide = low > 0 and max(max(line.y) for line in series) > LOG_ABOVE * low
-            panels.append(Panel(title=_TITLES[quantity], series=series, log=wide))
+            low, high = (f(f(line.y) for line in series) for f in (min, max))
+            log = wants_log(low, high)
+            panels.append(Panel(title=_TITLES[quantity], series=series, log=log))
     return panels
 
 

@@ -15,6 +15,13 @@ Table = tuple[list[str], list[list[str]]]
 """A head, and rows of as many texts."""
 
 
+def size_in_words(found: Comparison) -> str:
+    """How many runs in how many groups."""
+    number, groups = sum(len(g.runs) for g in found.groups), len(found.groups)
+    runs = f"{number} run{'s' * (number > 1)}"
+    return f"{runs} in {groups} group{'s' * (groups > 1)}"
+
+
 def group_rows(found: Comparison) -> Iterator[dict[str, Any]]:
     """Rows of comparison.csv."""
     names = names_of_figures(found)

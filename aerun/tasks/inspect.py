@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from aerun.build import Built, build, load_data, sketch
+from aerun.columns import aligned
 from aerun.data import Data
-from aerun.reporting.columns import aligned
 from aerun.resolving import placed, resolve
 from aerun.shapes import shapes_only
 from aerun.tasks.estimate import memory, time_of_steps

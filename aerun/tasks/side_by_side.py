@@ -7,13 +7,11 @@ import numpy as np
 import torch
 
 from aerun.data import Data
-from aerun.data.splits import Split
 from aerun.errors import AerunError
-from aerun.evaluation.baselines import pca, pca_examples
+from aerun.evaluation.baselines import pca_examples, principal
 from aerun.evaluation.comparability import name_of_data, same_examples, same_units
 from aerun.evaluation.comparison import Group
 from aerun.evaluation.recorded import RecordedRun
-from aerun.evaluation.splits import collect
 from aerun.progress import progress_bar
 from aerun.tasks.drawing import draw_rows
 from aerun.tasks.on_run import run_data
@@ -75,10 +73,10 @@ def side_by_side(groups: Sequence[Group], device: torch.device) -> Shown:
                 sizes.append(size)
             bar.update()
     if made:
-        principal = dict(_principal(data, sizes if spec.is_image else sizes[:1], x))
-        rows = {"input": x, **made, **principal}
+        kept = dict(_principal(data, sizes if spec.is_image else sizes[:1], x))
+        rows = {"input": x, **made, **kept}
         if not spec.is_image:  # the last is joined to the input: the best
-            rows = {"input": x, **principal, **dict(reversed(made.items()))}
+            rows = {"input": x, **kept, **dict(reversed(made.items()))}
         shown.picture = draw_rows(rows, spec, _title(groups))
     return shown
 
@@ -115,11 +113,11 @@ def _principal(
 ) -> Iterator[tuple[str, np.ndarray]]:
     """What PCA keeps of examples [N, *shape] at each size that is one of its own."""
     spec, number = data.spec, int(np.prod(data.spec.shape))
-    some: Split = data.train.first(pca_examples(number))
-    fitting = sorted({s for s in sizes if s < number and s <= len(some)})[:_PRINCIPALS]
+    most = min(len(data.train), pca_examples(number))
+    fitting = sorted({s for s in sizes if s < number and s <= most})[:_PRINCIPALS]
     if not fitting:
         return
-    found = pca(collect(lambda batch: batch.flatten(1), some), fitting[-1])
+    found = principal(data.train, fitting[-1])
     if found is None:
         return
     flat = spec.scaled(x).reshape(len(x), -1)

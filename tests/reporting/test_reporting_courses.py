@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
+from aerun.columns import aligned, markdown
 from aerun.reporting import courses
 from aerun.reporting.canvas import CLASS_COLOURS
-from aerun.reporting.columns import aligned, markdown
 from aerun.reporting.courses import MAXIMUM_LINES, Band
 
 

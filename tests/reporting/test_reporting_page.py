@@ -9,9 +9,11 @@ import pytest
 
 from aerun.reporting.page import parts
 from aerun.reporting.page.page import Section, data_uri, embedded, escaped, page
+from aerun.reporting.verdict import Verdict
 
 EVIL = '</script><img src="http://x.y/z" onerror=alert(1)> & \'"`\u2028'
 PNG = b"\x89PNG\r\n"
+FINE = Verdict(text="Fine.", tone="good")
 Markup = parts.Html
 
 PARTS = {
@@ -63,16 +65,20 @@ def test_texts_of_users_stay_texts(part) -> None:
 
 def test_a_page_loads_nothing() -> None:
     """Style and script are inside, and the browser is told to fetch nothing."""
-    text = page(title=EVIL, header=escaped(EVIL),
-                sections=[Section(title=EVIL, intro=EVIL, body=escaped(EVIL))]
+    text = page(title=EVIL, verdict=Verdict(text="", tone="good"), where="",
+                sections=[Section(title=EVIL, intro=EVIL, body=escaped(EVIL)), None]
                 ).decode()  # fmt: skip
-    whole = page(title="a run", header=escaped(""), sections=[]).decode()
+    above = page(title="", verdict=Verdict(text=EVIL, tone="good"), where=EVIL,
+                 sections=[]).decode()  # fmt: skip
+    whole = page(title="a run", verdict=FINE, where="", sections=[]).decode()
     assert loads(whole) == []
     assert "http" not in whole.replace("http-equiv", "")
     assert "default-src 'none'" in whole
     assert 'name="viewport" content="width=device-width, initial-scale=1"' in whole
     assert "<img" not in text
     assert text.count(escaped(EVIL)) == 5
+    assert "<img" not in above
+    assert above.count(escaped(EVIL)) == 2
 
 
 def test_values_come_back_as_they_are() -> None:
@@ -108,5 +114,8 @@ def test_long_lines_are_thinned_with_both_ends() -> None:
 
 def test_the_same_parts_give_the_same_page() -> None:
     """Byte for byte."""
-    made = [page(title="a", header=PARTS["facts"](), sections=[]) for _ in range(2)]
+    section = Section(title="b", body=PARTS["facts"]())
+    made = [
+        page(title="a", verdict=FINE, where="", sections=[section]) for _ in range(2)
+    ]
     assert made[0] == made[1]

@@ -9,6 +9,7 @@ from importlib.resources import files
 from typing import Any, NewType
 
 from aerun.reporting.canvas import CLASS_COLOURS
+from aerun.reporting.verdict import Verdict
 
 Html = NewType("Html", str)
 """Markup, in which texts of users are escaped."""
@@ -31,15 +32,18 @@ class Section:
     """A sentence under the heading."""
 
 
-def page(*, title: str, header: Html, sections: Sequence[Section]) -> bytes:
+def page(
+    *, title: str, verdict: Verdict, where: str, sections: Sequence[Section | None]
+) -> bytes:
     """A whole page, UTF-8.
 
     Args:
-        title: Of the window.
-        header: What stands above the sections.
-        sections: In order.
+        title: Of the page and of its window.
+        verdict: What stands below the title.
+        where: The directory that the page is about.
+        sections: In order; None of those that have nothing to show.
     """
-    body = "\n".join(_section(section) for section in sections)
+    body = "\n".join(_section(section) for section in sections if section is not None)
     text = f"""<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -57,7 +61,9 @@ def page(*, title: str, header: Html, sections: Sequence[Section]) -> bytes:
 <body>
 <main>
 <header>
-{header}
+<h1>{escaped(title)}</h1>
+<p class="verdict {verdict.tone}">{escaped(verdict.text)}</p>
+<p class=where>{escaped(where)}</p>
 </header>
 {body}
 </main>
