@@ -116,7 +116,7 @@ def request(
 
     if os.getcwd() not in sys.path:  # a console script lacks it: users' own classes
         sys.path.append(os.getcwd())
-    from aerun.config.compose import Composer, as_typed
+    from aerun.config.compose import NO_NEW_RUN, Composer, as_typed
     from aerun.config.mistakes import BadRequest, Mistake
 
     for override in overrides:
@@ -126,7 +126,7 @@ def request(
     composer = Composer(config_dir)
     task = (value_of("task", overrides) or "train").strip("'\"")
     place = composer.works_in(task)
-    if multirun and place in ("run", "part", "runs", "nothing"):
+    if multirun and place in NO_NEW_RUN:
         raise BadRequest([Mistake(typed="-m", problem=f"is not for task={task}.")])
     if place == "run":
         return _resume(overrides)

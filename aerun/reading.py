@@ -80,14 +80,21 @@ def summary(path: Path) -> dict[str, Any]:
     return found
 
 
-def evaluation(path: Path) -> dict[str, dict[str, Any]]:
-    """The figures of an ``evaluation.json``, by name: values are numbers or lists.
+def evaluation(path: Path) -> tuple[bool, dict[str, dict[str, Any]]]:
+    """Read an ``evaluation.json``.
+
+    Returns:
+        Whether it tells of the data that the run was trained on, and its figures by
+        name: values are numbers or lists.
 
     Raises:
         FileNotFoundError: There is no such file.
         RunDirectoryError: It is damaged.
     """
-    figures = json_object(path).get("figures")
+    found = json_object(path)
+    data, figures = found.get("data", {}), found.get("figures")
+    if not isinstance(data, dict):
+        raise damaged(path, f"its data are {data!r}")
     if not isinstance(figures, dict):
         raise damaged(path, "it has no figures")
     for name, figure in figures.items():
@@ -97,7 +104,7 @@ def evaluation(path: Path) -> dict[str, dict[str, Any]]:
         _check({name: None if isinstance(value, list) else value}, path)
         error = "standard_error"
         _check({f"the {error} of {name}": figure.get(error)}, path)
-    return figures
+    return data.get("of_the_run") is not False, figures
 
 
 def _check(figures: Mapping[str, Any], path: Path) -> None:
@@ -109,18 +116,6 @@ def _check(figures: Mapping[str, Any], path: Path) -> None:
     for name, value in figures.items():
         if not isinstance(value, int | float | None):
             raise damaged(path, f"{name} is {value!r}, no number")
-
-
-def of_the_run(path: Path) -> bool:
-    """Whether an ``evaluation.json`` tells of the data that the run was trained on.
-
-    Raises:
-        RunDirectoryError: It is damaged.
-    """
-    data = json_object(path).get("data", {})
-    if not isinstance(data, dict):
-        raise damaged(path, f"its data are {data!r}")
-    return data.get("of_the_run") is not False
 
 
 def by_age(directory: Path, folder: str, name: str) -> list[Path]:

@@ -62,7 +62,7 @@ def claim(path: Path, *, exact: bool) -> Path:
                 if candidate.is_dir() and not any(candidate.iterdir()):
                     return candidate
                 other = f"{candidate} is not empty; choose another directory"
-                if _holds_run(candidate):
+                if holds_run(candidate):
                     other += f", or continue its run with: {resume_command(candidate)}"
                 raise RunDirectoryError(other) from None
             number += 1
@@ -96,14 +96,15 @@ def claimed(path: Path, *, exact: bool) -> Iterator[Path]:
         raise
 
 
-def _holds_run(path: Path) -> bool:
+def holds_run(path: Path) -> bool:
+    """Whether a folder is that of a run, were it one that died early."""
     return any(
         (path / name).is_file() for name in ("config.yaml", ".hydra/config.yaml")
     )
 
 
 def _impossible(path: Path, error: OSError) -> RunDirectoryError:
-    if _holds_run(path.parent):  # the folder of a task, which has no other place
+    if holds_run(path.parent):  # the folder of a task, which has no other place
         return RunDirectoryError(
             f"the run directory {path.parent} cannot be written to ({error.strerror})"
         )

@@ -90,7 +90,7 @@ def test_a_page_leaves_out_what_is_damaged(run: Path, capsys) -> None:
 
 @pytest.mark.parametrize(("content", "reason"), EVALUATIONS.items())
 def test_a_damaged_evaluation_is_no_part_of_a_page(
-    run: Path, capsys, content: str, reason: str
+    run: Path, caplog, content: str, reason: str
 ) -> None:
     """It is named with the reason."""
     from aerun.tasks.record import evaluation_of
@@ -98,7 +98,7 @@ def test_a_damaged_evaluation_is_no_part_of_a_page(
     (run / "evaluate").mkdir()
     (run / "evaluate/evaluation.json").write_text(content)
     assert evaluation_of(RunDirectory(run)) == {}
-    said = capsys.readouterr().err
+    said = caplog.text
     assert f"{run / 'evaluate/evaluation.json'} is damaged (" in said
     assert reason in said
 

@@ -26,6 +26,10 @@ CONFIG_NAME = "config"
 _NO_PLACE = re.compile(r"Could not override '([\w/]+)'\. No match")
 
 
+NO_NEW_RUN = ("run", "part", "runs", "nothing")
+"""Where tasks work that make no run of their own (``TaskOptions.works_in``)."""
+
+
 class Composer:
     """Composes configs from the built-in options and the user's own."""
 

@@ -17,7 +17,7 @@ from aerun.config.mistakes import BadRequest, Mistake, did_you_mean, listed
 from aerun.data import DatasetOptions
 from aerun.errors import RunDirectoryError
 from aerun.resolving import CONTINUABLE, FORMAT
-from aerun.rundir import RunDirectory
+from aerun.rundir import RunDirectory, holds_run
 from aerun.wiring import locate
 
 log = logging.getLogger("aerun")
@@ -68,11 +68,11 @@ def _let_go_of_tracker(
     from aerun.build import build_tracker
     from aerun.errors import BadUse
 
-    check_stored({**config, "tracker": NO_TRACKER}, directory, typed)
     try:
         check_stored(config, directory, typed)
         build_tracker(config)
     except (BadRequest, BadUse) as error:
+        check_stored({**config, "tracker": NO_TRACKER}, directory, typed)
         log.warning("The run goes on without its tracker: %s", error)
         config["tracker"] = dict(NO_TRACKER)
 
@@ -124,7 +124,7 @@ def find_run(name: Any) -> Path:
             problem = f"the newest run, {newest}, was removed; write run=DIR."
         raise BadRequest([Mistake(typed=f"run={name}", problem=problem)])
     path = path.resolve()
-    if not any((path / n).is_file() for n in ("config.yaml", ".hydra/config.yaml")):
+    if not holds_run(path):
         problem = f"{path} holds no run (no config.yaml)."
         raise BadRequest([Mistake(typed=f"run={name}", problem=problem)])
     return path

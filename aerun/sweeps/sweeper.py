@@ -13,6 +13,7 @@ from hydra.plugins.sweeper import Sweeper as HydraSweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from aerun.config.compose import NO_NEW_RUN
 from aerun.config.mistakes import BadRequest, Mistake
 from aerun.errors import SweepFailed
 
@@ -97,7 +98,7 @@ class Sweeper(HydraSweeper):
 
 def _only_new(config: DictConfig) -> None:
     """A sweep makes new runs; a task that does not is for a command of its own."""
-    if config.task.get("works_in") in ("run", "part", "runs", "nothing"):
+    if config.task.get("works_in") in NO_NEW_RUN:
         name = config.hydra.runtime.choices.task
         problem = "makes no new run, so it cannot be a job of a sweep; leave out -m."
         raise BadRequest([Mistake(typed=f"task={name}", problem=problem)])

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -30,11 +30,9 @@ def device_of(config: Mapping[str, Any]) -> torch.device:
     return torch.device(best_device() if asked == "auto" else asked)
 
 
-@contextmanager
-def task_folder(directory: Path, name: str) -> Iterator[Path]:
+def task_folder(directory: Path, name: str) -> AbstractContextManager[Path]:
     """A folder of its own inside the run's, which is not left empty."""
-    with claimed(directory / name, exact=False) as folder:
-        yield folder
+    return claimed(directory / name, exact=False)
 
 
 class GivenExamples:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from aerun.errors import RunDirectoryError
-from aerun.reading import evaluation, of_the_run
+from aerun.reading import evaluation
 from aerun.rundir import RunDirectory
 
 log = logging.getLogger("aerun")
@@ -36,11 +36,16 @@ def evaluation_of(run: RunDirectory) -> dict[str, dict[str, Any]]:
 
     Empty where there are none.
     """
-    known: dict[str, dict[str, Any]] = {}
-    for path in run.by_age("evaluate", "evaluation.json"):
-        if _read(functools.partial(of_the_run, path), False, False):
-            known = _read(functools.partial(evaluation, path), {}, {})
-    return {n: f for n, f in known.items() if isinstance(f.get("value"), int | float)}
+    nothing: tuple[bool, dict[str, Any]] = (False, {})
+    for path in reversed(run.by_age("evaluate", "evaluation.json")):
+        own, found = _read(functools.partial(evaluation, path), nothing, nothing)
+        if own:
+            return {
+                name: figure
+                for name, figure in found.items()
+                if isinstance(figure.get("value"), int | float)
+            }
+    return {}
 
 
 def _read(read: Callable[[], Any], absent: Any, damaged: Any) -> Any:
