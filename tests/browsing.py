@@ -12,12 +12,25 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
-WHY_NOT = "needs Chromium on the path (apt-get install chromium)"
+IN_A_BROWSER = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.shared,
+    pytest.mark.skipif(
+        CHROMIUM is None,
+        reason="needs Chromium on the path (apt-get install chromium)",
+    ),
+]
+"""Marks of tests that need one."""
+
 _FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run",
           "--hide-scrollbars", "--disable-extensions", "--disable-dev-shm-usage",
           "--disable-background-networking", "--force-color-profile=srgb",
@@ -173,3 +186,22 @@ def _high(end: int) -> int:
     moved = fcntl.fcntl(end, fcntl.F_DUPFD, 10)
     os.close(end)
     return moved
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """One for all tests."""
+    made = Browser(tmp_path_factory.mktemp("browser"))
+    yield made
+    made.close()
+
+
+def place(browser: Browser, selector: str) -> tuple[float, float]:
+    """The middle of an element, once it is in view."""
+    x, y = browser.tell(
+        f"(() => {{const e = document.querySelector({json.dumps(selector)});"
+        "e.scrollIntoView({block: 'center', behavior: 'instant'});"
+        "const b = e.getBoundingClientRect();"
+        "return [b.x + b.width / 2, b.y + b.height / 2]})()"
+    )
+    return x, y

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from evaluating import work_in
 from making import later
 from PIL import Image
 from reconstructing import PICTURES
@@ -36,7 +37,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     np.savez(folder / "one.npz", x=x, y=np.ones(60, int))
     np.savez(folder / "half.npz", x=x[:50], y=np.arange(50) % 2, x_test=x[50:])
     with pytest.MonkeyPatch.context() as patch:
-        _work_in(folder, patch)
+        work_in(folder, patch)
         for picture in PICTURES:  # of the training, which are not looked at here
             patch.setattr(Pictures, picture, lambda *arguments: None)
         for name, asked in {
@@ -49,16 +50,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def _work_in(folder: Path, patch: pytest.MonkeyPatch) -> None:
-    patch.chdir(folder)
-    patch.delenv("AERUN_CONFIG_PATH", raising=False)
-    patch.setenv("AERUN_CACHE", str(folder / "cache"))
-
-
 @pytest.fixture
 def runs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The same, to work in."""
-    _work_in(folder, monkeypatch)
+    work_in(folder, monkeypatch)
     return folder
 
 

@@ -1,21 +1,15 @@
 """report.html of a comparison in a browser: it draws itself, and answers."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browsing import CHROMIUM, WHY_NOT, Browser
+from browsing import IN_A_BROWSER, Browser, place
 from comparing import run_of, write_run
-from test_report_browser import place
 
 from aerun.cli import main
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.shared,
-    pytest.mark.skipif(CHROMIUM is None, reason=WHY_NOT),
-]
+pytestmark = IN_A_BROWSER
+pytest_plugins = ["browsing"]
 
 EVIL = "<img src=x onerror=alert(1)>"
 CODES = range(2, 10)
@@ -48,14 +42,6 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.chdir(folder)
         assert main(["-q", "task=compare", "runs=runs", "hydra.run.dir=made"]) == 0
     return folder / "made/report.html"
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """One for all tests."""
-    made = Browser(tmp_path_factory.mktemp("browser"))
-    yield made
-    made.close()
 
 
 @pytest.fixture

@@ -1,22 +1,16 @@
 """report.html in a browser: it draws itself, and answers to pointer and keys."""
 
-import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from browsing import CHROMIUM, WHY_NOT, Browser
+from browsing import IN_A_BROWSER, Browser, place
 
 import aerun
 from aerun.cli import main
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.shared,
-    pytest.mark.skipif(CHROMIUM is None, reason=WHY_NOT),
-]
+pytestmark = IN_A_BROWSER
+pytest_plugins = ["browsing"]
 
 RUNS = {
     "digits": ["model.code=2", "trainer.epochs=6"],
@@ -54,14 +48,6 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Pages:
     return Pages(tmp_path_factory.mktemp("pages"))
 
 
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """One for all pages."""
-    made = Browser(tmp_path_factory.mktemp("browser"))
-    yield made
-    made.close()
-
-
 @pytest.fixture
 def digits(browser: Browser, pages: Pages) -> Browser:
     """It shows the report of a run on images in classes."""
@@ -69,17 +55,6 @@ def digits(browser: Browser, pages: Pages) -> Browser:
     browser.resize(1100, 900)
     browser.open(pages["digits"])
     return browser
-
-
-def place(browser: Browser, selector: str) -> tuple[float, float]:
-    """The middle of an element, once it is in view."""
-    x, y = browser.tell(
-        f"(() => {{const e = document.querySelector({json.dumps(selector)});"
-        "e.scrollIntoView({block: 'center', behavior: 'instant'});"
-        "const b = e.getBoundingClientRect();"
-        "return [b.x + b.width / 2, b.y + b.height / 2]})()"
-    )
-    return x, y
 
 
 # -- every page ------------------------------------------------------------------------
