@@ -17,7 +17,7 @@ from aerun.draws import DryDraws
 from aerun.errors import BadUse, DataError
 from aerun.objective import Objective
 from aerun.options import option_types
-from aerun.resolving import Config, seeded
+from aerun.resolving import Config, num_weights, seeded
 from aerun.schedules import Knobs, Schedule
 from aerun.shapes import shapes_only
 from aerun.tracking.telling import Tracker
@@ -106,14 +106,15 @@ def build_objective(config: Config, shape: tuple[int, ...]) -> Objective:
 
 
 def sketch_objective(config: Config, shape: tuple[int, ...]) -> Objective:
-    """The objective for its shapes alone, where the parts allow that; tried once.
+    """The objective, tried once; of a large one its shapes alone, if parts allow that.
 
     Raises:
         BadUse: A part cannot do what its options ask for.
         Exception: Whatever a part raises when it is built with values.
     """
     refusal = None
-    with contextlib.suppress(Exception), shapes_only():
+    where = seeded(config) if is_light(config, shape) else shapes_only()
+    with contextlib.suppress(Exception), where:
         objective = build_objective(config, shape)
         try:
             _try(objective, config, shape)
@@ -124,6 +125,18 @@ def sketch_objective(config: Config, shape: tuple[int, ...]) -> Objective:
     if refusal is not None:
         raise refusal
     return build_objective(config, shape)
+
+
+def is_light(config: Config, shape: tuple[int, ...]) -> bool:
+    """Whether the model is sooner built and tried than PyTorch's rules of shapes read.
+
+    Those import the compiler, which takes more than a second and 100 MB.
+    """
+    return num_weights(config, shape) <= _LIGHT
+
+
+_LIGHT = 10_000_000
+"""Weights that are drawn, and passed by two examples, in about a tenth of a second."""
 
 
 @torch.no_grad()

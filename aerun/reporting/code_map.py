@@ -18,7 +18,8 @@ _VALUES = 150_000  # of vectors instead
 _CELLS = ((64 * 64, 21), (128 * 128, 15), (None, 11))  # elements of an image: a side
 _EXAMPLE_BYTES = 2_000_000
 _DECODED_BYTES = 800_000
-_BLOCK = 64  # decoded at a time
+_BLOCK = 64  # examples at a time, at most
+_BLOCK_VALUES = 2_000_000  # of them together
 _SPREAD = 0.32  # of the points of a class around its line, of a code of one number
 _TEXT = 40  # characters of a class name
 
@@ -42,6 +43,11 @@ class Look:
     def is_image(self) -> bool:
         """Whether they are pictures."""
         return len(self.shape) == 3
+
+    @property
+    def block(self) -> int:
+        """How many are worked on at a time: few large ones."""
+        return max(1, min(_BLOCK, _BLOCK_VALUES // int(np.prod(self.shape))))
 
     def sheet(self, blocks: Blocks, most_bytes: int) -> dict[str, Any]:
         """Examples for the page."""
@@ -115,7 +121,7 @@ def code_map(
     if decode is not None:
         side = next(n for most, n in _CELLS if most is None or _area(look) <= most)
         grid = [side, side] if flat else [2 * side - 1, 1]
-        blocks = _decoded(plane, said["frame"], grid, decode)
+        blocks = _decoded(plane, said["frame"], grid, decode, look.block)
         said |= {"grid": grid, "decoded": look.sheet(blocks, _DECODED_BYTES)}
         if not look.is_image:  # bars of both mean the same
             ends = {k: said["examples"][k] for k in ("low", "high")}
@@ -124,7 +130,11 @@ def code_map(
 
 
 def _decoded(
-    plane: CodePlane, frame: list[list[float]], grid: list[int], decode: Decode
+    plane: CodePlane,
+    frame: list[list[float]],
+    grid: list[int],
+    decode: Decode,
+    block: int,
 ) -> Iterator[np.ndarray]:
     """What is decoded on a grid over the frame, its lowest row first."""
     sides = [
@@ -132,8 +142,8 @@ def _decoded(
     ]
     x, y = np.meshgrid(*sides)
     points = np.stack([x.ravel(), y.ravel()], axis=1)[:, : len(plane.axes)]
-    for start in range(0, len(points), _BLOCK):
-        yield decode(plane.codes(points[start : start + _BLOCK]))
+    for start in range(0, len(points), block):
+        yield decode(plane.codes(points[start : start + block]))
 
 
 def _lines(group: np.ndarray) -> np.ndarray:

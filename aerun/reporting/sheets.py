@@ -36,7 +36,8 @@ def image_sheet(
     Returns:
         For the page: the picture as ``image``, and where its tiles are.
     """
-    tiles = np.concatenate([_small(to_tiles(b, low=low, high=high)) for b in blocks])
+    single = (block[i : i + 1] for block in blocks for i in range(len(block)))
+    tiles = np.concatenate([_small(to_tiles(x, low=low, high=high)) for x in single])
     while True:
         sheet, where = _laid_out(tiles)
         for encode in _encoders(sheet):

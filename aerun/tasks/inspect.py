@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from aerun.build import Built, build, load_data, sketch
+from aerun.build import Built, build, is_light, load_data, sketch
 from aerun.columns import aligned
 from aerun.data import Data
 from aerun.resolving import placed, resolve
@@ -58,10 +58,11 @@ def _section(title: str, lines: Sequence[str]) -> Iterator[str]:
 
 
 def _drawn(made: Mapping[str, Any], data: Data) -> tuple[Built, list[str], list[str]]:
-    """The run, its layers and its noise; for shapes alone, where the parts allow it."""
-    with suppress(Exception), shapes_only():  # a user's own class may need values
-        drawn = sketch(made, data)
-        return drawn, _layers(drawn), _noise(drawn, made)
+    """The run, its layers and its noise; of a large one its shapes, if possible."""
+    if not is_light(made, data.spec.shape):
+        with suppress(Exception), shapes_only():  # a user's own class may need values
+            drawn = sketch(made, data)
+            return drawn, _layers(drawn), _noise(drawn, made)
     drawn = build(made, data)
     return drawn, _layers(drawn), _noise(drawn, made)
 

@@ -37,7 +37,6 @@ log = logging.getLogger("aerun")
 REPORT = "report.html"
 _NO_MAP = "There is no map of the codes"
 _POINTS = 5000  # codes that settle the plane and its limits, as in latent.png
-_BLOCK = 64  # examples at a time
 
 
 def report(config: Mapping[str, Any], directory: Path) -> Path:
@@ -194,16 +193,18 @@ def map_of_codes(model: Trained, test: Split) -> dict[str, Any] | None:
         places=places,
         classes=spec.classes,
         look=look,
-        examples=_examples(model, split, places),
+        examples=_examples(model, split, places, look.block),
         decode=model.decode if decodes else None,
     )
     return made
 
 
-def _examples(model: Trained, split: Split, places: np.ndarray) -> Iterator[np.ndarray]:
+def _examples(
+    model: Trained, split: Split, places: np.ndarray, block: int
+) -> Iterator[np.ndarray]:
     """Those at some places, in the units of the data, [n, *shape] at a time."""
-    for start in range(0, len(places), _BLOCK):
-        some = torch.from_numpy(places[start : start + _BLOCK])
+    for start in range(0, len(places), block):
+        some = torch.from_numpy(places[start : start + block])
         x = split.gather(some.to(split.device)).cpu().double().numpy()
         yield model.spec.unscaled(x)
 

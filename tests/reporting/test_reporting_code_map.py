@@ -2,6 +2,7 @@
 
 import base64
 import io
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -197,3 +198,13 @@ def test_large_pictures_are_made_to_fit() -> None:
     png = buffer.getvalue()
     assert fitted(png, len(png)) == png
     assert len(fitted(png, 50_000)) <= 50_000
+
+
+def test_a_sheet_takes_little_memory() -> None:
+    """Large images are reduced one by one, not in several copies of all."""
+    images = np.zeros((64, 3, 256, 256), dtype=np.uint8)
+    tracemalloc.start()
+    image_sheet(iter([images]), low=0, high=255, most_bytes=10**6)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2 * images.nbytes
