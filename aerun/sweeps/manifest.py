@@ -1,0 +1,168 @@
+"""The manifest of a sweep: what its jobs are and how far each has come."""
+
+import fcntl
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from aerun import reading
+from aerun.errors import RunDirectoryError
+from aerun.rundir import RunDirectory
+
+MANIFEST = "manifest.json"
+FORMAT = 1
+
+PENDING = "pending"
+RUNNING = "running"
+COMPLETED = "completed"
+PRUNED = "pruned"
+FAILED = "failed"
+INTERRUPTED = "interrupted"
+SUPERSEDED = "superseded"
+
+DONE = (COMPLETED, PRUNED)
+"""States of jobs that are not run again."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One job of a sweep; it never changes its number, and its values never change."""
+
+    number: int
+    overrides: tuple[str, ...]
+    """What was typed, one value for each key: ``trainer.lr=0.1``."""
+    hash: str
+    """Of its composed config; two jobs of one hash are one job."""
+    directory: str
+    """Of its run, relative to the sweep's."""
+    state: str = PENDING
+    reason: str | None = None
+    """Why it failed."""
+    figures: Mapping[str, float | None] = field(default_factory=dict)
+    """Of a completed run: all of its summary, and its best epoch's row."""
+    seconds: float | None = None
+    """The training took, in all of its sessions."""
+
+    @property
+    def values(self) -> dict[str, str]:
+        """What was typed, by key."""
+        pairs = (override.partition("=") for override in self.overrides)
+        return {key.lstrip("+~"): value for key, _, value in pairs}
+
+
+class Manifest:
+    """Reads and writes ``manifest.json``; every launcher's jobs write to it too."""
+
+    def __init__(self, folder: Path | str) -> None:
+        """Wrap the directory of a sweep."""
+        self.folder = Path(folder)
+
+    @property
+    def exists(self) -> bool:
+        """Whether the directory is that of a sweep."""
+        return (self.folder / MANIFEST).is_file()
+
+    def create(self, overrides: Sequence[str], jobs: Sequence[Job]) -> None:
+        """Begin a sweep.
+
+        Args:
+            overrides: As typed, with comma lists.
+            jobs: All of them.
+        """
+        self._write({"overrides": list(overrides)}, jobs)
+
+    @property
+    def overrides(self) -> list[str]:
+        """What was typed to begin or extend the sweep, with comma lists."""
+        return list(self._read()["overrides"])
+
+    def jobs(self) -> list[Job]:
+        """All jobs, by number.
+
+        Raises:
+            RunDirectoryError: The manifest is damaged or of a newer version.
+        """
+        return _jobs(self._read())
+
+    def edit(
+        self,
+        change: Callable[[list[Job]], Sequence[Job]],
+        *,
+        overrides: Sequence[str] | None = None,
+    ) -> list[Job]:
+        """Change jobs while no other process does.
+
+        Args:
+            change: Takes all jobs, gives all jobs.
+            overrides: What was typed now; None: what was typed before.
+
+        Returns:
+            All jobs as they are now.
+        """
+        with self._held():
+            content = self._read()
+            if overrides is not None:
+                content["overrides"] = list(overrides)
+            jobs = list(change(_jobs(content)))
+            self._write(content, jobs)
+        return jobs
+
+    def update(self, number: int, **changes: Any) -> list[Job]:
+        """Change the state, and what else is known, of one job; all as they are now."""
+
+        def change(jobs: list[Job]) -> list[Job]:
+            return [
+                replace(job, **changes) if job.number == number else job for job in jobs
+            ]
+
+        return self.edit(change)
+
+    def job_in(self, directory: Path | str) -> Job:
+        """The job of a run directory.
+
+        Raises:
+            KeyError: There is none.
+        """
+        wanted = Path(directory).resolve()
+        for job in self.jobs():
+            if (self.folder / job.directory).resolve() == wanted:
+                return job
+        raise KeyError(str(directory))
+
+    @contextmanager
+    def _held(self) -> Iterator[None]:
+        with open(self.folder / f".{MANIFEST}.lock", "w") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+
+    def _read(self) -> dict[str, Any]:
+        content = reading.json_object(self.folder / MANIFEST)
+        if content.get("format") != FORMAT:
+            raise RunDirectoryError(
+                f"{self.folder / MANIFEST} has format {content.get('format')!r}; this "
+                f"version of aerun reads {FORMAT}"
+            )
+        return content
+
+    def _write(self, content: Mapping[str, Any], jobs: Sequence[Job]) -> None:
+        entries = [json.dumps(asdict(job), allow_nan=False) for job in jobs]
+        head = json.dumps({**content, "format": FORMAT, "jobs": []}, indent=1)
+        lines = ",\n".join(f"  {entry}" for entry in entries)
+        text = head.replace('"jobs": []', f'"jobs": [\n{lines}\n ]')
+        RunDirectory(self.folder).write(MANIFEST, f"{text}\n".encode(), durable=True)
+
+
+def _jobs(content: Mapping[str, Any]) -> list[Job]:
+    return [
+        Job(**{**entry, "overrides": tuple(entry["overrides"])})
+        for entry in content["jobs"]
+    ]
+
+
+def swept(jobs: Sequence[Job]) -> list[str]:
+    """The keys whose values differ from job to job, in the order they were typed."""
+    keys = dict.fromkeys(key for job in jobs for key in job.values)
+    return [key for key in keys if len({job.values.get(key) for job in jobs}) > 1]
