@@ -277,12 +277,18 @@ def _sweep(composer: Any, overrides: Sequence[str]) -> Path | None:
     from aerun.sweeps.plugins import register
 
     register()
-    made = composer.hydra.multirun(
-        config_name="config",
-        task_function=partial(sweep_job, level=printed_level()),
-        overrides=composer.as_groups(overrides),
-        with_log_configuration=False,
-    )
+    from aerun.sweeps.sweep import Uncomposable
+
+    try:
+        made = composer.hydra.multirun(
+            config_name="config",
+            task_function=partial(sweep_job, level=printed_level()),
+            overrides=composer.as_groups(overrides),
+            with_log_configuration=False,
+        )
+    except Uncomposable as job:
+        composer.compose(job.overrides)  # tells what is wrong
+        raise
     return made if isinstance(made, Path) else None
 
 

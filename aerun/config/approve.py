@@ -94,7 +94,8 @@ def claim_output(config: DictConfig, output: str) -> Path:
 
 def place_of(config: DictConfig, output: str) -> tuple[Path, bool]:
     """The directory of a request; whether it was typed: then it is taken as it is."""
-    typed = [str(override) for override in config.hydra.overrides.hydra]
+    # As typed: an interpolation in them is not ours to resolve.
+    typed: Any = OmegaConf.to_container(config.hydra.overrides.hydra, resolve=False)
     exact = any(override.startswith(f"{output}=") for override in typed)
     return Path(_directory(config, output)), exact
 

@@ -103,8 +103,9 @@ def carry_out(
     job, jobs = manifest.job_in(directory), manifest.jobs()
     if sweep["fail_fast"] and any(j.state == FAILED for j in jobs):
         raise NotStarted(f"job {job.number} was not started")
+    directory.mkdir(parents=True, exist_ok=True)
     with _followed(manifest, job), recorded(directory):
-        log.info("Job %d of %d: %s", job.number, len(jobs), in_words(job, jobs))
+        log.info("Job %d (of %d): %s", job.number, len(jobs), in_words(job, jobs))
         if (directory / "config.yaml").is_file():
             stored, _ = resume_request(["task=resume", f"run={directory}"])
             summary: Any = resume(stored, directory)

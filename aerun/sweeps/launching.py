@@ -66,12 +66,12 @@ class SerialLauncher(Launcher):
             made = asked(config, say=False)
 
         def request() -> dict[str, Any]:
+            _write(record, directory)
             if not told:
                 return made
             with self._loader.lent(self.config, overrides) as config:
                 return asked(config, say=True)
 
-        _write(record, directory)
         given = JobReturn(overrides=overrides, working_dir=os.getcwd())
         try:
             given.return_value = carry_out(folder, directory, request, sweep)

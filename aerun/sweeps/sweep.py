@@ -8,12 +8,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
+from hydra.errors import HydraException
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
 
 from aerun.config.approve import approve, asked, claim_output, place_of
 from aerun.config.compose import NO_NEW_RUN
@@ -48,6 +50,15 @@ class Planned:
     """Of its composed config, without what is of the sweep."""
 
 
+class Uncomposable(Exception):
+    """A job has a key that its options do not have, or the like."""
+
+    def __init__(self, overrides: Sequence[str]) -> None:
+        """Hold what the job would be."""
+        super().__init__(" ".join(overrides))
+        self.overrides = list(overrides)
+
+
 class Sweep:
     """Jobs are checked, added to the manifest and launched; in the end summed up."""
 
@@ -67,6 +78,17 @@ class Sweep:
         self.manifest = Manifest(self.folder)
         self.continued = exact and self.manifest.exists
         self._open = ExitStack()
+        # They are of every job, and may change when the sweep is continued.
+        task: Any = OmegaConf.to_container(config.hydra.overrides.task, resolve=False)
+        self._options = [text for text in task if _is_option(text)]
+
+    def __enter__(self) -> Self:
+        """Take no directory yet."""
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Let go of the directory."""
+        self._open.close()
 
     # -- planning ----------------------------------------------------------------------
 
@@ -75,6 +97,7 @@ class Sweep:
 
         Raises:
             BadRequest: With the mistakes of all jobs; nothing was started.
+            Uncomposable: Likewise, of the first job that Hydra cannot compose.
         """
         done = set()
         if self.continued:
@@ -83,7 +106,7 @@ class Sweep:
         output = None if self.continued else "hydra.sweep.dir"
         found: dict[Mistake, list[str]] = {}
         planned = []
-        for job in jobs:
+        for job in [[text for text in job if not _is_option(text)] for job in jobs]:
             try:
                 with self._loader.lent(self.config, job) as config:
                     _only_new(config)
@@ -93,6 +116,8 @@ class Sweep:
             except BadRequest as error:
                 for mistake in error.mistakes:
                     found.setdefault(mistake, []).append(" ".join(job))
+            except (HydraException, OmegaConfBaseException) as error:
+                raise Uncomposable(job) from error
             else:
                 planned.append(Planned(tuple(job), made))
         if found:
@@ -142,7 +167,7 @@ class Sweep:
 
     def _found(self, job: Job) -> Job:
         path = self.folder / job.directory
-        begun = path.is_dir() and any(path.iterdir())
+        begun = (path / "aerun.log").is_file()
         if (path / "summary.json").is_file():
             summary = RunDirectory(path).read_summary()
             if summary.get("status") in ("completed", "pruned"):
@@ -238,6 +263,7 @@ class Sweep:
         lines = [
             [
                 *now[number].overrides,
+                *self._options,
                 f"hydra.sweep.dir={quoted(str(self.folder))}",
                 f"hydra.sweep.subdir={quoted(now[number].directory)}",
             ]
@@ -298,7 +324,6 @@ class Sweep:
         jobs = self.manifest.jobs()
         failed = [job for job in jobs if job.state == FAILED]
         waiting = sum(job.state == PENDING for job in jobs)
-        self._open.close()
         if failed:
             head = f"{len(failed)} of {len(jobs)} jobs failed"
             if waiting:
@@ -313,6 +338,10 @@ class Sweep:
                 "or add other values for what was wrong, as KEY=VALUE,..."
             )
             raise SweepFailed("\n".join([head, *lines]))
+
+
+def _is_option(override: str) -> bool:
+    return override.startswith("sweep.")
 
 
 def quoted(text: str) -> str:

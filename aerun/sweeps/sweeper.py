@@ -54,16 +54,16 @@ class Sweeper(HydraSweeper):
             SweepFailed: At least one job failed.
             Interrupted: By Ctrl-C or SIGTERM.
         """
-        sweep = Sweep(self.hydra_context, self.task_function, self.config)
-        planned = sweep.check(self._product(arguments))
-        folder = sweep.open(typed(self.config))
-        asked = {job.number for job in sweep.add(planned)}
-        wanted = [job for job in _due(sweep, asked) if job.state not in DONE]
-        _announce(sweep, wanted)
-        size = self.max_batch_size or max(1, len(wanted))
-        for start in range(0, len(wanted), size):
-            sweep.launch(wanted[start : start + size])
-        sweep.close()
+        with Sweep(self.hydra_context, self.task_function, self.config) as sweep:
+            planned = sweep.check(self._product(arguments))
+            folder = sweep.open(typed(self.config))
+            asked = {job.number for job in sweep.add(planned)}
+            wanted = [job for job in _due(sweep, asked) if job.state not in DONE]
+            _announce(sweep, wanted)
+            size = self.max_batch_size or max(1, len(wanted))
+            for start in range(0, len(wanted), size):
+                sweep.launch(wanted[start : start + size])
+            sweep.close()
         return folder
 
     def _product(self, arguments: list[str]) -> list[list[str]]:

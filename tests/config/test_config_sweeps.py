@@ -34,6 +34,7 @@ Accepted = Callable[..., list[dict[str, Any]]]
             ["model=linear,simple", "model.code=2,0"],
             ["in the job model=linear model.code=0 and 1 more: must be"],
         ),
+        (["trainer.lrr=1,2"], ["trainer.lrr=1", "Did you mean 'trainer.lr'"]),
         (["seed=0,1", "trainer.lr=0"], ["aerun: trainer.lr=0: must be"]),
     ],
     ids=lambda value: " ".join(value) if "=" in value[0] else "",
