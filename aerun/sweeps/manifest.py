@@ -1,16 +1,15 @@
 """The manifest of a sweep: what its jobs are and how far each has come."""
 
-import fcntl
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from aerun import reading
 from aerun.errors import RunDirectoryError
-from aerun.rundir import RunDirectory
+from aerun.rundir import RunDirectory, awaited_lock
 
 MANIFEST = "manifest.json"
 FORMAT = 1
@@ -49,8 +48,7 @@ class Job:
     @property
     def values(self) -> dict[str, str]:
         """What was typed, by key."""
-        pairs = (override.partition("=") for override in self.overrides)
-        return {key.lstrip("+~"): value for key, _, value in pairs}
+        return {_key(text): text.partition("=")[2] for text in self.overrides}
 
 
 class Manifest:
@@ -65,19 +63,25 @@ class Manifest:
         """Whether the directory is that of a sweep."""
         return (self.folder / MANIFEST).is_file()
 
-    def create(self, overrides: Sequence[str], jobs: Sequence[Job]) -> None:
-        """Begin a sweep.
+    def create(self, overrides: Sequence[str], *, config_dir: str | None) -> None:
+        """Begin a sweep without jobs.
 
         Args:
             overrides: As typed, with comma lists.
-            jobs: All of them.
+            config_dir: The folder of the user's own options.
         """
-        self._write({"overrides": list(overrides)}, jobs)
+        self._write({"overrides": list(overrides), "config_dir": config_dir}, [])
 
     @property
     def overrides(self) -> list[str]:
         """What was typed to begin or extend the sweep, with comma lists."""
         return list(self._read()["overrides"])
+
+    @property
+    def config_dir(self) -> str | None:
+        """The folder of the user's own options, where one was given."""
+        given = self._read().get("config_dir")
+        return None if given is None else str(given)
 
     def jobs(self) -> list[Job]:
         """All jobs, by number.
@@ -132,11 +136,8 @@ class Manifest:
                 return job
         raise KeyError(str(directory))
 
-    @contextmanager
-    def _held(self) -> Iterator[None]:
-        with open(self.folder / f".{MANIFEST}.lock", "w") as handle:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            yield
+    def _held(self) -> AbstractContextManager[None]:
+        return awaited_lock(self.folder / f".{MANIFEST}.lock")
 
     def _read(self) -> dict[str, Any]:
         content = reading.json_object(self.folder / MANIFEST)
@@ -155,6 +156,17 @@ class Manifest:
         RunDirectory(self.folder).write(MANIFEST, f"{text}\n".encode(), durable=True)
 
 
+def in_words(job: Job, jobs: Sequence[Job]) -> str:
+    """What distinguishes a job among others; all of it where nothing does."""
+    wanted = set(swept(jobs)) or set(job.values)
+    words = [text for text in job.overrides if _key(text) in wanted]
+    return " ".join(words) or "as it is"
+
+
+def _key(override: str) -> str:
+    return override.partition("=")[0].lstrip("+~")
+
+
 def _jobs(content: Mapping[str, Any]) -> list[Job]:
     return [
         Job(**{**entry, "overrides": tuple(entry["overrides"])})
@@ -164,5 +176,6 @@ def _jobs(content: Mapping[str, Any]) -> list[Job]:
 
 def swept(jobs: Sequence[Job]) -> list[str]:
     """The keys whose values differ from job to job, in the order they were typed."""
-    keys = dict.fromkeys(key for job in jobs for key in job.values)
-    return [key for key in keys if len({job.values.get(key) for job in jobs}) > 1]
+    each = [job.values for job in jobs]
+    keys = dict.fromkeys(key for values in each for key in values)
+    return [key for key in keys if len({values.get(key) for values in each}) > 1]
