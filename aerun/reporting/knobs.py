@@ -145,6 +145,7 @@ class _Axis:
     def __init__(self, values: Sequence[str]) -> None:
         numbers = numeric(values)
         self.log = numbers is not None and wants_log(numbers.min(), numbers.max())
+        self.words = numbers is None
         self.even = numbers is None or _hides_some(numbers)
         evenly = np.arange(float(len(values)))
         self.numbers = evenly if numbers is None or self.even else numbers
@@ -265,7 +266,7 @@ def _draw_line(axes: Axes, axis: _Axis, line: KnobLine, place: int, of: int) -> 
         color=CLASS_COLOURS[place],
         marker=MARKERS[place % len(MARKERS)],
         linewidth=1.2,
-        linestyle="none" if axis.even else "-",
+        linestyle="none" if axis.words else "-",
         elinewidth=1.0,
         markersize=4.5,
         capsize=2.5,

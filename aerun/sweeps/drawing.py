@@ -130,7 +130,9 @@ class Drawing:
         )
         unranked = not_ranked(self.jobs, self.metric)
         notes = [f"{unranked} Here groups stand by {COMPARABLE}."] if unranked else []
-        notes += [f"Failed: {line}." for line in failures(self.jobs, folder)]
+        notes += [
+            f"Failed: {line.rstrip('.')}." for line in failures(self.jobs, folder)
+        ]
         notes += [*notes_on_curves(found), *shown.notes]
         place = shlex.quote(str(folder))
         commands = [

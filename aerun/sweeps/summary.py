@@ -72,7 +72,8 @@ def finish(folder: Path, *, metric: str, maximize: bool = False) -> None:
     """Rank the jobs of a sweep, on the console and in ``summary.md``; draw them.
 
     Also of a sweep that was interrupted, or whose jobs failed: with what is there.
-    Pictures and the page that cannot be made are told, and are no error.
+    What failed is listed in the file; on the console, that ends the command. A picture
+    that cannot be made is told, and is no error.
 
     Args:
         folder: The sweep's, with a manifest.
@@ -116,8 +117,8 @@ def _tell(
     metric: str,
     maximize: bool,
 ) -> None:
-    """The table on the console, its best lines where it is long, and what failed."""
-    from aerun.sweeps.words import failures, headline, legend, not_ranked, table_of
+    """The table on the console; of a long one its best lines."""
+    from aerun.sweeps.words import headline, legend, not_ranked, table_of
 
     log.info("%s", headline(jobs, standings, metric))
     if problem := not_ranked(jobs, metric):
@@ -129,7 +130,3 @@ def _tell(
         if (more := len(standings) - _SHOWN) > 0:
             log.info("and %d more in %s", more, TABLE)
         log.info("%s", legend(standings, metric, maximize))
-    if failed := failures(jobs, folder):
-        log.info("Failed:")
-        for line in failed:
-            log.info("  %s", line)

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from aerun.columns import markdown
@@ -24,6 +25,7 @@ from aerun.sweeps.manifest import (
 )
 from aerun.sweeps.ranking import Standing
 
+_LONG = 8  # letters of a value, from which a number is rounded on the console
 _NAMED = 4  # numbers of jobs in a cell
 _STATES = {
     COMPLETED: "completed",
@@ -45,7 +47,7 @@ def table_of(
     Args:
         standings: As ranked.
         metric: By which.
-        short: Whether keys are told by their last words.
+        short: Whether keys are told by their last words, and numbers in four digits.
     """
     keys = list(standings[0].settings) if standings else []
     said = short_keys(keys) if short else {key: key for key in keys}
@@ -53,7 +55,7 @@ def table_of(
     rows = [
         [
             "" if each.rank is None else str(each.rank),
-            *(each.settings[key] or "-" for key in keys),
+            *(_typed(each.settings[key], short) for key in keys),
             str(len(each.jobs)),
             *(_told(each, name) for name in names),
             _numbers(each.jobs),
@@ -61,6 +63,13 @@ def table_of(
         for each in standings
     ]
     return ["", *said.values(), "n", *names, "job"], rows
+
+
+def _typed(value: str, short: bool) -> str:
+    if short and len(value) > _LONG:
+        with suppress(ValueError):
+            return f"{float(value):.4g}"
+    return value or "-"
 
 
 def figures_told(standings: Sequence[Standing], metric: str) -> list[str]:
