@@ -163,6 +163,11 @@ def in_words(job: Job, jobs: Sequence[Job]) -> str:
     return " ".join(words) or "as it is"
 
 
+def why(job: Job, folder: Path) -> str:
+    """Why a job failed, in a line; files of the sweep are told by their place in it."""
+    return " ".join((job.reason or "").replace(f"{folder}/", "").split())
+
+
 def _key(override: str) -> str:
     return override.partition("=")[0].lstrip("+~")
 

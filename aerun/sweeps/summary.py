@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from aerun.columns import aligned
 from aerun.rundir import RunDirectory, awaited_lock
-from aerun.sweeps.manifest import Job, Manifest, swept
+from aerun.sweeps.manifest import Job, Manifest, swept, why
 
 if TYPE_CHECKING:
     from aerun.sweeps.ranking import Standing
@@ -34,10 +34,10 @@ def write_rows(folder: Path) -> None:
             has read last, so that no state replaces a newer one.
     """
     with awaited_lock(folder / f".{ROWS}.lock"):
-        RunDirectory(folder).write_table(ROWS, rows_of(Manifest(folder).jobs()))
+        RunDirectory(folder).write_table(ROWS, rows_of(Manifest(folder).jobs(), folder))
 
 
-def rows_of(jobs: Sequence[Job]) -> list[dict[str, Any]]:
+def rows_of(jobs: Sequence[Job], folder: Path) -> list[dict[str, Any]]:
     """Rows of ``summary.csv``; the same columns in each, whoever finished first."""
     keys = swept(jobs)
     names = sorted({name for job in jobs for name in job.figures}, key=_order)
@@ -50,7 +50,7 @@ def rows_of(jobs: Sequence[Job]) -> list[dict[str, Any]]:
                 "state": job.state,
                 **{key: values.get(key, "") for key in keys},
                 **{name: job.figures.get(name) for name in names},
-                "reason": " ".join((job.reason or "").split()),
+                "reason": why(job, folder),
                 "directory": job.directory,
                 "seconds": job.seconds,
             }

@@ -22,6 +22,7 @@ from aerun.sweeps.manifest import (
     SUPERSEDED,
     Job,
     in_words,
+    why,
 )
 from aerun.sweeps.ranking import Standing
 
@@ -123,15 +124,10 @@ def not_ranked(jobs: Sequence[Job], metric: str) -> str:
 def failures(jobs: Sequence[Job], folder: Path) -> list[str]:
     """A line for each job that failed: its number, its values and the reason."""
     return [
-        f"job {job.number} ({in_words(job, jobs)}): {_reason(job, folder)}"
+        f"job {job.number} ({in_words(job, jobs)}): {why(job, folder)}"
         for job in jobs
         if job.state == FAILED
     ]
-
-
-def _reason(job: Job, folder: Path) -> str:
-    """In a line; files of the sweep are told by their place in it."""
-    return " ".join((job.reason or "").replace(f"{folder}/", "").split())
 
 
 def page_of(

@@ -108,9 +108,12 @@ FIGURES = {
         {"val/mse": {"a": Band(epochs=np.ones(1), mean=np.ones(1), deviation=None)}},
         names=["a"],
     ),
-    "knobs of many values": partial(
+    "a knob of 40 words": partial(
+        knob_panels, [knob(WORDS, lines=6)], metric="val/mse"
+    ),
+    "knobs of numbers": partial(
         knob_panels,
-        [knob(WORDS, lines=6), knob(NUMBERS, lines=0), knob(["0", "1"], lines=1)],
+        [knob(NUMBERS, lines=0), knob(["0", "1"], lines=1), knob(["1", "2"], lines=3)],
         metric="val/mse",
     ),
     "one knob of two values": partial(
