@@ -218,9 +218,9 @@ class RunDirectory:
         """Write rows as CSV; numbers in the shortest form that reads back exactly."""
         columns = list(dict.fromkeys(key for row in rows for key in row))
         text = io.StringIO()
-        writer = csv.DictWriter(text, columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows([row.get(column, "") for column in columns] for row in rows)
         # Names of files may be no UTF-8.
         return self.write(name, text.getvalue().encode(errors="backslashreplace"))
 

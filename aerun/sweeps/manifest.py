@@ -1,6 +1,7 @@
 """The manifest of a sweep: what its jobs are and how far each has come."""
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field, replace
@@ -164,8 +165,14 @@ def in_words(job: Job, jobs: Sequence[Job]) -> str:
 
 
 def why(job: Job, folder: Path) -> str:
-    """Why a job failed, in a line; files of the sweep are told by their place in it."""
-    return " ".join((job.reason or "").replace(f"{folder}/", "").split())
+    """Why a job failed, in a line.
+
+    Its own files are told by their place in its directory, which is another one when
+    it is tried again, and others' by their place in the sweep.
+    """
+    text = (job.reason or "").replace(f"{folder}/", "")
+    own = rf"(?<![\w/.-]){re.escape(job.directory)}/"
+    return " ".join(re.sub(own, "", text).split())
 
 
 def _key(override: str) -> str:

@@ -119,10 +119,11 @@ def test_a_figure_that_no_job_has_is_told_with_near_names() -> None:
 
 
 def test_each_failure_is_a_line() -> None:
-    """Number, values, and the reason without the place of the sweep."""
-    reason = "nan at step 2;\n see /some/sweep/1/checkpoints"
-    jobs = [job(0, "lr=1 b=1", 1.0), job(1, "lr=9 b=1", state=FAILED, reason=reason)]
-    line = "job 1 (lr=9): nan at step 2; see 1/checkpoints"
+    """Number, values, and the reason: the same when it fails again elsewhere."""
+    reason = "nan at step 2;\n see /some/sweep/1_2/last, 1_2/best, 0/best or /a/1_2/b"
+    failed = job(1, "lr=9 b=1", state=FAILED, reason=reason, directory="1_2")
+    jobs = [job(0, "lr=1 b=1", 1.0), failed]
+    line = "job 1 (lr=9): nan at step 2; see last, best, 0/best or /a/1_2/b"
     assert failures(jobs, Path("/some/sweep")) == [line]
 
 

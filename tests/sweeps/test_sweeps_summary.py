@@ -131,8 +131,7 @@ def swept(tmp_path: Path) -> Swept:
             figures = {"val/mse": mse + 0.01, **run.figures}
             jobs.append(job(n, f"trainer.lr={lr} seed={seed}", figures=figures,
                             seconds=seconds))  # fmt: skip
-        path = tmp_path / "elsewhere/x.npy"
-        failed = f"{folder}/{number}/x is bad; {path.name} too."
+        failed = f"{folder}/{number}/x is bad; {folder}/0/y too."
         jobs.append(job(number, "trainer.lr=9 seed=0", state=FAILED, reason=failed,
                         figures={}))  # fmt: skip
         return write_manifest(folder, jobs)
@@ -156,11 +155,11 @@ def test_a_sweep_is_summed_up(swept: Swept, said: list[str]) -> None:
         "summary.md",
     ]  # fmt: skip
     text = (folder / "summary.md").read_text()
-    assert "- job 4 (trainer.lr=9 seed=0): 4/x is bad; x.npy too.\n" in text
+    assert "- job 4 (trainer.lr=9 seed=0): x is bad; 0/y too.\n" in text
     assert "![knobs](knobs.png)" in text
     page = (folder / "report.html").read_text()
     assert page.count("data:image/png") == 2
-    assert "Failed: job 4 (trainer.lr=9 seed=0): 4/x is bad; x.npy too.<" in page
+    assert "Failed: job 4 (trainer.lr=9 seed=0): x is bad; 0/y too.<" in page
     assert f"aerun task=resume run={folder}" in page
 
 
