@@ -96,12 +96,16 @@ def _draw(
 ) -> None:
     lows = [band.mean.min() for band in others]
     highs = [band.mean.max() for band in others]
+    look: dict[str, Any]
     for band in others:
-        axes.plot(band.epochs, band.mean, color=GREY, linewidth=0.6, alpha=0.6)
+        look = {"color": GREY, "linewidth": 0.6, "alpha": 0.6, "markersize": 2.5}
+        marker = "o" if len(band.epochs) == 1 else None
+        axes.plot(band.epochs, band.mean, marker=marker, **look)
     # The best is drawn last, on top of the others.
     for name, band in reversed(list(bands.items())):
-        look: dict[str, Any] = {"color": colours[name]}
-        marked = len(band.epochs) <= MAXIMUM_MARKED and band.deviation is None
+        look = {"color": colours[name]}
+        few = MAXIMUM_MARKED if band.deviation is None else 1
+        marked = len(band.epochs) <= few  # of one epoch there is no line
         axes.plot(
             band.epochs,
             band.mean,

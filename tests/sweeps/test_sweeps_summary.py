@@ -252,8 +252,10 @@ def test_a_damaged_run_does_not_hide_the_outcome(swept: Swept, said: list[str]) 
     assert said[-1] == f"Look at {folder / 'summary.md'}"
 
 
+@pytest.mark.slow
+@pytest.mark.shared
 def test_many_runs_show_fewer_groups_side_by_side(
-    swept: Swept, monkeypatch: pytest.MonkeyPatch
+    swept: Swept,
 ) -> None:
     """It is said on the page."""
     folder = swept(number=32)
