@@ -25,6 +25,7 @@ from aerun.errors import RunDirectoryError
 
 _STATE = "checkpoints/last.state"
 _BEFORE = "checkpoints/previous.state"
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C, ten times faster
 WHITENING = "checkpoints/whitening.safetensors"
 """How the data were whitened, of runs with dataset.scale=zca."""
 
@@ -134,6 +135,16 @@ def _writable(path: Path) -> Iterator[None]:
         ) from None
 
 
+@contextmanager
+def awaited_lock(path: Path) -> Iterator[None]:
+    """Hold a lock file once no other process does; the kernel frees it on death."""
+    with _writable(path):
+        handle = open(path, "w")  # noqa: SIM115 - closed below
+    with handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
 class RunDirectory:
     """Reads and writes the files of one run."""
 
@@ -207,9 +218,9 @@ class RunDirectory:
         """Write rows as CSV; numbers in the shortest form that reads back exactly."""
         columns = list(dict.fromkeys(key for row in rows for key in row))
         text = io.StringIO()
-        writer = csv.DictWriter(text, columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows([row.get(column, "") for column in columns] for row in rows)
         # Names of files may be no UTF-8.
         return self.write(name, text.getvalue().encode(errors="backslashreplace"))
 
@@ -231,7 +242,8 @@ class RunDirectory:
         Raises:
             FileNotFoundError: There is no such file.
         """
-        return yaml.safe_load((self.path / name).read_text(encoding="utf-8"))
+        text = (self.path / name).read_text(encoding="utf-8")
+        return yaml.load(text, Loader=_LOADER)
 
     def read_record(self, name: str) -> Any:
         """A file of Hydra's own record; None where none can be read."""

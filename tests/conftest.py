@@ -21,7 +21,7 @@ pytest.register_assert_rewrite(
     "owning",
     "reconstructing",
     "sweeping",
-    "sweeping",
+    "summing",
 )
 
 

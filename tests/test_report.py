@@ -103,6 +103,16 @@ def test_the_command_repeats_the_run(trained: Path, monkeypatch) -> None:
     assert f"aerun task=evaluate run={shlex.quote(str(trained))}" in text
 
 
+def test_a_logged_column_is_defined_by_the_figure_it_is_like() -> None:
+    """Of another split, in the same unit; what the test set has of its own is not."""
+    found = definition("val/kl", {"kl": "nats"})
+    assert found.text.startswith("as test/kl, over the validation examples")
+    assert found.unit == "nats"
+    assert definition("val/mse", {}).unit == definition("test/mse", {}).unit
+    assert "training examples" in definition("train/mse", {}).text
+    assert definition("mine/kl", {}).text == "a figure of the run's own parts"
+
+
 def test_every_figure_of_every_model_has_a_definition(alone) -> None:
     """One of its own, not the last resort; terms of the objective have units."""
     found = set()

@@ -21,7 +21,7 @@ CURVES = ("val/mse", "val/loss")
 """Columns of metrics.csv that are laid over each other; losses only where they are the
 same function."""
 
-
+_LOSSES = ("val/loss", "val/reconstruction")
 _CODE = "model.code"
 _LONG = 40  # letters that tell whose code size it is
 
@@ -98,9 +98,18 @@ class Comparison:
     warnings: tuple[str, ...]
     """What makes figures not comparable."""
 
+    @property
+    def quantities(self) -> list[str]:
+        """Columns of metrics.csv that any group has a course of."""
+        return list(dict.fromkeys(name for g in self.groups for name in g.courses))
+
 
 def compare_runs(
-    runs: Sequence[RecordedRun], *, metric: str, descending: bool
+    runs: Sequence[RecordedRun],
+    *,
+    metric: str,
+    descending: bool,
+    curves: Sequence[str] = CURVES,
 ) -> Comparison:
     """Form groups and rank them.
 
@@ -108,6 +117,7 @@ def compare_runs(
         runs: At least one of them completed.
         metric: A figure of summary.json.
         descending: Whether more of it is better.
+        curves: Columns of metrics.csv that groups have courses of.
 
     Raises:
         BadUse: No completed run has the figure.
@@ -120,13 +130,14 @@ def compare_runs(
     keys = telling(columns, [key for run in firsts for key in run.typed])
     names = short_names(columns, keys) or [_only_name(firsts[0])]
     comparable = same_objective(firsts)
+    curves = [name for name in curves if comparable or name not in _LOSSES]
     groups = [
         Group(
             name=name,
             settings={key: values[place] for key, values in columns.items()},
             runs=tuple(group),
             figures=_figures(group),
-            courses=_courses(group, CURVES if comparable else CURVES[:1]),
+            courses=_courses(group, curves),
         )
         for place, (name, group) in enumerate(zip(names, found, strict=True))
     ]

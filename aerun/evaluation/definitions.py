@@ -18,6 +18,12 @@ _SQUARED = "scaled units^2"
 _UNITS = "units"
 
 
+_LOGGED = {
+    "val": "over the validation examples, after the run's best epoch",
+    "train": "over the batches of the run's best epoch",
+}
+
+
 def _define(text: str, unit: str = "") -> Definition:
     return Definition(unit=unit, text=text)
 
@@ -80,7 +86,7 @@ _KNOWN = {
 
 
 def definition(name: str, units: Mapping[str, str]) -> Definition:
-    """What a figure of ``summary.json`` is.
+    """What a figure of ``summary.json``, or a column of ``metrics.csv``, is.
 
     Args:
         name: Of the figure; any other ``test/NAME`` is a term of the objective.
@@ -91,6 +97,9 @@ def definition(name: str, units: Mapping[str, str]) -> Definition:
     if known is None and split == "test":
         words = term.replace("_", " ")
         known = _define(f"the term {words}, unweighted, over the test examples")
+    if known is None and split in _LOGGED:
+        same = definition(f"test/{term}", units)
+        return _define(f"as test/{term}, {_LOGGED[split]}", same.unit)
     if known is None:
         return _define("a figure of the run's own parts")
     unit = units.get(term, known.unit) if split == "test" else known.unit

@@ -91,11 +91,7 @@ def short_names(columns: Mapping[str, Sequence[Any]], keys: Sequence[str]) -> li
             its value without its key where that is a word; others only where their
             value is not that of most runs.
     """
-    lasts = [key.rpartition(".")[2] for key in keys]
-    shorter = {
-        key: last if lasts.count(last) == 1 else ".".join(key.split(".")[-2:])
-        for key, last in zip(keys, lasts, strict=True)
-    }
+    shorter = short_keys(keys)
     names = []
     for row in range(len(next(iter(columns.values()), ()))):
         parts = []
@@ -111,6 +107,15 @@ def short_names(columns: Mapping[str, Sequence[Any]], keys: Sequence[str]) -> li
                 parts.append(f"{shorter[key]}={show(value)}")
         names.append(" ".join(parts))
     return names
+
+
+def short_keys(keys: Sequence[str]) -> dict[str, str]:
+    """The last word of each key; the last two where others end in the same."""
+    lasts = [key.rpartition(".")[2] for key in keys]
+    return {
+        key: last if lasts.count(last) == 1 else ".".join(key.split(".")[-2:])
+        for key, last in zip(keys, lasts, strict=True)
+    }
 
 
 def _is_usual(value: Any, values: Sequence[Any]) -> bool:

@@ -1,6 +1,6 @@
 """The report of a comparison of runs: all of it on one page."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from aerun.reporting.courses import MAXIMUM_LINES as MAXIMUM_LINES
@@ -77,8 +77,10 @@ class ComparisonReport:
     notes: Sequence[str]
     """What else a reader should know."""
     runs: Sequence[RunRow]
-    command: str
-    """Which repeats the comparison."""
+    commands: Sequence[tuple[str, str]]
+    """What to type next, each after what it does."""
+    pictures: Sequence[tuple[str, bytes]] = ()
+    """PNG files with their titles, each a section below the ranking."""
 
 
 def comparison_report(report: ComparisonReport) -> bytes:
@@ -86,16 +88,14 @@ def comparison_report(report: ComparisonReport) -> bytes:
     sections = [
         _careful(report),
         _ranking(report),
+        *_pictures(report),
         _curves(report),
         _reconstructions(report),
         _notes(report),
         _settings(report),
         _figures(report),
         _runs(report),
-        Section(
-            title="Repeat it",
-            body=commands([("The same comparison again, anywhere", report.command)]),
-        ),
+        Section(title="Repeat it", body=commands(report.commands)),
     ]
     return page(
         title=report.title,
@@ -145,11 +145,18 @@ def _ranking(report: ComparisonReport) -> Section:
     parts = [table]
     if 1 < len(report.bars) <= _BARS:
         parts.append(bars(report.bars, unit=f"{report.metric}, mean over seeds"))
+    on = ", on the test examples" if report.metric.startswith("test/") else ""
     intro = (
-        "Mean \u00b1 standard deviation over n seeds, on the test examples; below them "
-        "PCA at the same code size, fitted to the same training examples."
+        f"Mean \u00b1 standard deviation over n seeds{on}; below them PCA at the same "
+        "code size, fitted to the same training examples."
     )
     return Section(title="Ranking", body=joined(parts), intro=intro)
+
+
+def _pictures(report: ComparisonReport) -> Iterator[Section]:
+    for title, picture in report.pictures:
+        body = wide_picture(title, fitted(picture, _PICTURE_BYTES))
+        yield Section(title=title, body=body)
 
 
 def _curves(report: ComparisonReport) -> Section | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from matplotlib.ticker import MaxNLocator
 
 from aerun.reporting.canvas import (
     CLASS_COLOURS,
+    GREY,
     INK,
     LABEL_SIZE,
     TICK_SIZE,
@@ -43,7 +45,11 @@ class Band:
 
 
 def course_panels(
-    panels: Mapping[str, Mapping[str, Band]], *, names: Sequence[str], title: str
+    panels: Mapping[str, Mapping[str, Band]],
+    *,
+    names: Sequence[str],
+    title: str,
+    others: Mapping[str, Sequence[Band]] = MappingProxyType({}),
 ) -> bytes:
     """Show one panel per quantity, one line per group in each.
 
@@ -51,6 +57,7 @@ def course_panels(
         panels: By quantity, the band of each group that has it; at least one.
         names: Of all groups, best first: a group has the same colour in every panel.
         title: Text above the panels.
+        others: By quantity, curves of further groups, drawn behind in grey.
 
     Returns:
         A PNG file.
@@ -58,7 +65,7 @@ def course_panels(
     Raises:
         ValueError: There is nothing to draw, or there are too many groups.
     """
-    if not any(panels.values()) or len(names) > MAXIMUM_LINES:
+    if not (any(panels.values()) or any(others.values())) or len(names) > MAXIMUM_LINES:
         raise ValueError(
             f"{len(names)} groups in {len(panels)} panels; expected at least one "
             f"curve and at most {MAXIMUM_LINES} groups"
@@ -66,24 +73,39 @@ def course_panels(
     colours = dict(zip(names, CLASS_COLOURS, strict=False))
     drawn = [name for name in names if any(name in panel for panel in panels.values())]
     shown = [shorten(name, 24) for name in drawn]
+    handles = [Line2D([], [], color=colours[name], linewidth=1.6) for name in drawn]
+    if number := max(map(len, others.values()), default=0):
+        shown.append(f"{number} other{'s' * (number > 1)}")
+        handles.append(Line2D([], [], color=GREY, linewidth=0.8))
     legend = max(text_width(plain(text), TICK_SIZE) for text in shown)
     figure = new_figure(0.8 + legend + 4.6 * len(panels), 3.9, title=title)
     grid = figure.subplots(1, len(panels), squeeze=False).ravel()
     for axes, (quantity, bands) in zip(grid, panels.items(), strict=True):
-        _draw(axes, bands, colours)
+        _draw(axes, bands, others.get(quantity, ()), colours)
         axes.set_title(plain(quantity), fontsize=LABEL_SIZE, color=INK)
         axes.set_xlabel("epoch", fontsize=LABEL_SIZE, color=INK)
-    handles = [Line2D([], [], color=colours[name], linewidth=1.6) for name in drawn]
     add_legend(figure, handles, shown, side="right")
     return to_png(figure)
 
 
-def _draw(axes: Axes, bands: Mapping[str, Band], colours: Mapping[str, str]) -> None:
-    lows, highs = [], []
+def _draw(
+    axes: Axes,
+    bands: Mapping[str, Band],
+    others: Sequence[Band],
+    colours: Mapping[str, str],
+) -> None:
+    lows = [band.mean.min() for band in others]
+    highs = [band.mean.max() for band in others]
+    look: dict[str, Any]
+    for band in others:
+        look = {"color": GREY, "linewidth": 0.6, "alpha": 0.6, "markersize": 2.5}
+        marker = "o" if len(band.epochs) == 1 else None
+        axes.plot(band.epochs, band.mean, marker=marker, **look)
     # The best is drawn last, on top of the others.
     for name, band in reversed(list(bands.items())):
-        look: dict[str, Any] = {"color": colours[name]}
-        marked = len(band.epochs) <= MAXIMUM_MARKED and band.deviation is None
+        look = {"color": colours[name]}
+        few = MAXIMUM_MARKED if band.deviation is None else 1
+        marked = len(band.epochs) <= few  # of one epoch there is no line
         axes.plot(
             band.epochs,
             band.mean,

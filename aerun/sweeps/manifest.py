@@ -1,17 +1,17 @@
 """The manifest of a sweep: what its jobs are and how far each has come."""
 
-import fcntl
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import re
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from aerun import reading
 from aerun.errors import RunDirectoryError
-from aerun.rundir import RunDirectory
+from aerun.rundir import RunDirectory, awaited_lock
 
 MANIFEST = "manifest.json"
 FORMAT = 1
@@ -138,11 +138,8 @@ class Manifest:
                 return job
         raise KeyError(str(directory))
 
-    @contextmanager
-    def _held(self) -> Iterator[None]:
-        with open(self.folder / f".{MANIFEST}.lock", "w") as handle:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            yield
+    def _held(self) -> AbstractContextManager[None]:
+        return awaited_lock(self.folder / f".{MANIFEST}.lock")
 
     def _read(self) -> dict[str, Any]:
         content = reading.json_object(self.folder / MANIFEST)
@@ -168,6 +165,17 @@ def in_words(job: Job, jobs: Sequence[Job]) -> str:
     return " ".join(words) or "as it is"
 
 
+def why(job: Job, folder: Path) -> str:
+    """Why a job failed, in a line.
+
+    Its own files are told by their place in its directory, which is another one when
+    it is tried again, and others' by their place in the sweep.
+    """
+    text = (job.reason or "").replace(f"{folder}/", "")
+    own = rf"(?<![\w/.-]){re.escape(job.directory)}/"
+    return " ".join(re.sub(own, "", text).split())
+
+
 def _key(override: str) -> str:
     return override.partition("=")[0].lstrip("+~")
 
@@ -181,5 +189,6 @@ def _jobs(content: Mapping[str, Any]) -> list[Job]:
 
 def swept(jobs: Sequence[Job]) -> list[str]:
     """The keys whose values differ from job to job, in the order they were typed."""
-    keys = dict.fromkeys(key for job in jobs for key in job.values)
-    return [key for key in keys if len({job.values.get(key) for job in jobs}) > 1]
+    each = [job.values for job in jobs]
+    keys = dict.fromkeys(key for values in each for key in values)
+    return [key for key in keys if len({values.get(key) for values in each}) > 1]

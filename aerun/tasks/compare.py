@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from aerun.columns import aligned, markdown
-from aerun.evaluation.comparison import CURVES, Comparison, compare_runs, record
+from aerun.evaluation.comparison import Comparison, compare_runs, record
 from aerun.evaluation.entries import with_error
 from aerun.rundir import RunDirectory
+from aerun.tasks.comparison_curves import draw_courses, notes_on_curves
 from aerun.tasks.comparison_report import repeating, write_report
 from aerun.tasks.comparison_tables import (
     figures_of_test,
@@ -20,7 +21,7 @@ from aerun.tasks.comparison_tables import (
 )
 from aerun.tasks.on_run import device_of
 from aerun.tasks.report import REPORT
-from aerun.tasks.side_by_side import label, side_by_side
+from aerun.tasks.side_by_side import side_by_side
 
 log = logging.getLogger("aerun")
 
@@ -60,7 +61,14 @@ def compare(
     text = "\n".join(_page(found, notes, pictures))
     folder.write("comparison.md", text.encode(errors="backslashreplace"))
     again = repeating(config, metric=metric, descending=descending)
-    write_report(folder, found, notes, shown.picture, again)
+    write_report(
+        folder,
+        found,
+        title=f"Comparison of {size_in_words(found)}",
+        notes=notes,
+        reconstructions=shown.picture,
+        commands=[("The same comparison again, anywhere", again)],
+    )
     _tell(found, notes)
     log.info("Look at %s", directory / REPORT)
     return directory
@@ -71,30 +79,13 @@ def compare(
 
 def _curves(found: Comparison, folder: RunDirectory, notes: list[str]) -> Iterator[str]:
     """Draw curves.png where any group has curves."""
-    from aerun.reporting.courses import MAXIMUM_LINES, Band, course_panels
+    from aerun.reporting.courses import MAXIMUM_LINES
 
-    drawn = found.groups[:MAXIMUM_LINES]
-    names = {g.name: label(g.name, rank) for rank, g in enumerate(drawn, start=1)}
-    panels = {
-        quantity: {
-            names[group.name]: Band(
-                epochs=course.epochs, mean=course.mean, deviation=course.deviation
-            )
-            for group in drawn
-            if (course := group.courses.get(quantity)) is not None
-        }
-        for quantity in CURVES
-    }
-    panels = {quantity: bands for quantity, bands in panels.items() if bands}
-    if not panels:
+    png = draw_courses(found, most=MAXIMUM_LINES)
+    if png is None:
         return
-    if len(found.groups) > len(drawn):
-        notes.append(f"curves.png shows the best {len(drawn)} groups.")
-    several = any(len(group.runs) > 1 for group in drawn)
-    title = "Validation by epoch" + (
-        ", mean and standard deviation over seeds" if several else ""
-    )
-    png = course_panels(panels, names=list(names.values()), title=title)
+    if len(found.groups) > MAXIMUM_LINES:
+        notes.append(f"curves.png shows the best {MAXIMUM_LINES} groups.")
     folder.write("curves.png", png)
     yield "curves.png"
 
@@ -113,15 +104,7 @@ def _notes(found: Comparison) -> Iterator[str]:
             f"Not averaged: {run.directory} repeats settings and seed {run.seed} of "
             "another run."
         )
-    phased = [g.name for g in found.groups if not g.courses and g.runs[0].rows]
-    if phased:
-        yield (
-            f"No curves of {', '.join(phased)}: trained in phases, whose errors are of "
-            "other things."
-        )
-    for group in found.groups:
-        if len({len(run.rows) for run in group.runs}) > 1 and group.courses:
-            yield f"Curves of {group.name} end where the first of its runs did."
+    yield from notes_on_curves(found)
 
 
 def _headline(found: Comparison) -> str:

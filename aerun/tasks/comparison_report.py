@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from aerun.evaluation.comparability import COMPARABLE
-from aerun.evaluation.comparison import CURVES, Comparison, Group
+from aerun.evaluation.comparison import Comparison, Group
 from aerun.evaluation.definitions import definition
 from aerun.evaluation.entries import with_error
 from aerun.evaluation.lead import lead
@@ -19,7 +19,6 @@ from aerun.tasks.comparison_tables import (
     figures_of_test,
     ranking,
     settings_that_differ,
-    size_in_words,
 )
 from aerun.tasks.report import REPORT
 
@@ -37,24 +36,29 @@ _TITLES = {
 def write_report(
     folder: RunDirectory,
     found: Comparison,
+    *,
+    title: str,
     notes: Sequence[str],
     reconstructions: bytes | None,
-    again: str,
+    commands: Sequence[tuple[str, str]],
+    pictures: Sequence[tuple[str, bytes]] = (),
 ) -> Path:
     """Put the page of a comparison together.
 
     Args:
         folder: The comparison's own.
         found: What there is to say.
+        title: Of the page.
         notes: On what was left out.
         reconstructions: A PNG file, if any can be shown.
-        again: The command that repeats it.
+        commands: What to type next, each with what it does.
+        pictures: PNG files with their titles, shown below the ranking.
     """
     from aerun.reporting.comparison_page import ComparisonReport, comparison_report
 
     figures = figures_of_test(found)
     page = ComparisonReport(
-        title=f"Comparison of {size_in_words(found)}",
+        title=title,
         where=str(folder.path.absolute()),
         verdict=verdict(found),
         number=len(found.groups),
@@ -69,7 +73,8 @@ def write_report(
         warnings=found.warnings,
         notes=[*_comparable(found), *notes],
         runs=list(_runs(found, folder.path)),
-        command=again,
+        commands=commands,
+        pictures=pictures,
     )
     return folder.write(REPORT, comparison_report(page))
 
@@ -178,7 +183,7 @@ def _panels(found: Comparison) -> list["Panel"]:
     from aerun.reporting.page.parts import Panel, Series
 
     panels = []
-    for quantity in CURVES:
+    for quantity in found.quantities:
         series = [
             Series(
                 name=group.name,
@@ -193,7 +198,9 @@ def _panels(found: Comparison) -> list["Panel"]:
         if series:
             low, high = (f(f(line.y) for line in series) for f in (min, max))
             log = wants_log(low, high)
-            panels.append(Panel(title=_TITLES[quantity], series=series, log=log))
+            panels.append(
+                Panel(title=_TITLES.get(quantity, quantity), series=series, log=log)
+            )
     return panels
 
 

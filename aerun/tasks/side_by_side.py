@@ -35,12 +35,15 @@ class Shown:
     """What was left out, and why."""
 
 
-def side_by_side(groups: Sequence[Group], device: torch.device) -> Shown:
+def side_by_side(
+    groups: Sequence[Group], device: torch.device, *, most: int | None = None
+) -> Shown:
     """Draw test examples of the best group's data above what each group makes of them.
 
     Args:
         groups: Best first; the run with the lowest seed stands for its group.
         device: Where to compute.
+        most: So many groups; None: as many as can be read.
 
     Returns:
         Inputs, a row per group and, at the bottom, PCA at each code size; of vectors
@@ -53,7 +56,8 @@ def side_by_side(groups: Sequence[Group], device: torch.device) -> Shown:
     except (AerunError, ValueError) as error:
         shown.notes.append(f"No reconstructions, the data of {groups[0].name} {error}.")
         return shown
-    most = _GROUPS if spec.is_image else _FEW
+    room = _GROUPS if spec.is_image else _FEW
+    most = room if most is None else min(most, room)
     if len(groups) > most:
         shown.notes.append(f"reconstructions.png shows the best {most} groups.")
     number = _IMAGES if spec.is_image else _VECTORS

@@ -200,3 +200,15 @@ def test_the_record_has_everything_that_a_page_needs():
     ]
     assert made["unfinished"][0]["status"] == "failed"
     assert made["repeated"] == ["/runs/again_0"]
+
+
+def test_courses_are_of_the_columns_that_are_asked_for():
+    """In their order; losses only where they are the same function."""
+    rows = [{"epoch": 1, "val/kl": 0.5, "val/loss": 4.0, "val/mse": 0.4}]
+    runs = [run_of(rows=rows), run_of(rows=rows, loss__reduction="mean")]
+    asked = {"metric": "test/mse", "descending": False}
+    curves = ["val/kl", "val/mse", "val/loss"]
+    found = compare_runs(runs[:1], curves=curves, **asked)
+    assert found.quantities == curves
+    found = compare_runs(runs, curves=curves, **asked)
+    assert found.quantities == ["val/kl", "val/mse"]

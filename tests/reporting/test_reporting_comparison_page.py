@@ -64,7 +64,7 @@ def report(names: list[str] = NAMES, **changes: Any) -> ComparisonReport:
                    directory=f"/runs/{name}", link=f"../runs/{i}/report.html")
             for i, name in enumerate(names)
         ],
-        command="aerun task=compare /runs/a",
+        commands=[("Again", "aerun task=compare /runs/a")],
     )  # fmt: skip
     return replace(made, **changes)
 
@@ -112,7 +112,7 @@ def test_texts_of_users_stay_texts() -> None:
         title=EVIL, where=EVIL, verdict=Verdict(text=EVIL, tone="bad"), metric=EVIL,
         bars=[(EVIL, 1.0), (EVIL, 2.0)], definitions=[(EVIL, EVIL)],
         settings=([EVIL, EVIL], [[EVIL, EVIL]]), warnings=[EVIL], notes=[EVIL],
-        command=EVIL,
+        commands=[(EVIL, EVIL)],
         runs=[RunRow(group=EVIL, status=EVIL, seed=EVIL, value=EVIL, warnings=0,
                      directory=EVIL, link='"><img src="http://x.y/z">')],
     )  # fmt: skip

@@ -14,6 +14,7 @@ from aerun.reporting.courses import Band, course_panels
 from aerun.reporting.curves import loss_curves
 from aerun.reporting.filters import filter_grid
 from aerun.reporting.images import image_grid, sample_grid, vector_grid
+from aerun.reporting.knobs import Knob, KnobLine, knob_panels
 from aerun.reporting.latent import latent_map
 from aerun.reporting.learning import label_curve
 
@@ -50,6 +51,33 @@ COURSES = {
     for n in range(10)
 }
 
+
+def knob(values: list[str], *, lines: int) -> Knob:
+    """A knob with so many lines; none: with a mean, and the best."""
+    places = np.arange(len(values))
+    drawn = [
+        KnobLine(
+            name=f"${n}_ of a rather long name",
+            places=places,
+            mean=(1.0 + n) / (1 + places),
+            deviation=np.where(places % 2, 0.1, np.nan),
+        )
+        for n in range(max(lines, 1))
+    ]
+    return Knob(
+        name="regularizer.contractive.$weight",
+        values=values,
+        lines=drawn if lines else [],
+        average=None if lines else drawn[0],
+        best=None if lines else drawn[0],
+        places=places[::-1].copy(),
+        figures=1.0 / (1 + places[::-1]),
+    )
+
+
+WORDS = [f"[{n},256,128,64] $\\alpha$ and more" for n in range(40)]
+NUMBERS = [f"{1e-5 * 1.3**n}" for n in range(40)]
+
 grid = partial(image_grid, low=0.0, high=1.0)
 samples = partial(sample_grid, low=0.0, high=1.0)
 vectors = partial(vector_grid, feature_names=None)
@@ -79,6 +107,17 @@ FIGURES = {
         course_panels,
         {"val/mse": {"a": Band(epochs=np.ones(1), mean=np.ones(1), deviation=None)}},
         names=["a"],
+    ),
+    "a knob of 40 words": partial(
+        knob_panels, [knob(WORDS, lines=6)], metric="val/mse"
+    ),
+    "knobs of numbers": partial(
+        knob_panels,
+        [knob(NUMBERS, lines=0), knob(["0", "1"], lines=1), knob(["1", "2"], lines=3)],
+        metric="val/mse",
+    ),
+    "one knob of two values": partial(
+        knob_panels, [knob(["a", "b"], lines=1)], metric="val/$mse"
     ),
     "digits": partial(grid, pair(IMAGES[:10])),
     "three rows": partial(grid, {**pair(IMAGES[:10]), "corrupted": IMAGES[10:20]}),

@@ -6,7 +6,7 @@ from matplotlib.colors import to_hex
 
 from aerun.columns import aligned, markdown
 from aerun.reporting import courses
-from aerun.reporting.canvas import CLASS_COLOURS
+from aerun.reporting.canvas import CLASS_COLOURS, GREY
 from aerun.reporting.courses import MAXIMUM_LINES, Band
 
 
@@ -94,3 +94,36 @@ def test_markdown_keeps_every_cell_in_its_place():
     """A bar or a line break in a cell does not end it."""
     lines = markdown(["a", "b"], [["x|y", "1\n2"]])
     assert lines == ["| a | b |", "| --- | --- |", "| x\\|y | 1 2 |"]
+
+
+def test_further_groups_are_grey_and_counted(figure_of):
+    """They stand behind those with names, and have no bands."""
+    figure = figure_of(
+        courses,
+        "course_panels",
+        {"val/mse": {"a": band(3, 2)}},
+        names=["a"],
+        title="t",
+        others={"val/mse": [band(30, 20), band(9, 8)]},
+    )
+    texts = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert texts == ["a", "2 others"]
+    (axes,) = figure.axes
+    behind, _, front = axes.get_lines()
+    assert to_hex(behind.get_color()) == GREY
+    assert to_hex(front.get_color()) == CLASS_COLOURS[0]
+    assert axes.get_ylim()[1] > 30
+    assert len(axes.collections) == 1
+
+
+def test_an_epoch_is_a_point(figure_of):
+    """Also of several runs, and of groups behind."""
+    figure = figure_of(
+        courses,
+        "course_panels",
+        {"val/mse": {"a": band(3, deviation=0.5)}},
+        names=["a"],
+        title="t",
+        others={"val/mse": [band(4)]},
+    )
+    assert [line.get_marker() for line in figure.axes[0].get_lines()] == ["o", "o"]
