@@ -33,8 +33,9 @@ class Advice:
         from optuna.trial import TrialState, create_trial
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        direction = "maximize" if self.maximize else "minimize"
-        study = optuna.create_study(direction=direction)
+        study = optuna.create_study(
+            direction="maximize" if self.maximize else "minimize"
+        )
         for other in Manifest(folder).jobs():
             value = other.figures.get(self.metric)
             if other.state == COMPLETED and value is not None:
