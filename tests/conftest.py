@@ -14,7 +14,13 @@ from aerun.tasks.recorder import Recorder
 
 # Modules of helpers and fixtures, which tests both import and name as plug-ins.
 pytest.register_assert_rewrite(
-    "browsing", "evaluating", "exporting", "inspecting", "owning", "reconstructing"
+    "browsing",
+    "evaluating",
+    "exporting",
+    "inspecting",
+    "owning",
+    "reconstructing",
+    "searching",
 )
 
 

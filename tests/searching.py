@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hydra.types import HydraContext
-from omegaconf import OmegaConf, open_dict
 from optuna import Study, create_study, logging
 from optuna.samplers import RandomSampler
 
@@ -50,8 +50,8 @@ class Sweep:
 
     folder: Path
     outcome: Outcome
-    refused: str
-    """Overrides that have a mistake hold this text."""
+    refused: Sequence[str]
+    """The overrides that make a mistake together."""
     ran: list[int]
     """The jobs, in order."""
     launched: list[int]
@@ -62,14 +62,14 @@ class Sweep:
 
     def check(self, jobs: Sequence[Sequence[str]]) -> list[list[str]]:
         for job in jobs:
-            if any(self.refused in override for override in job):
-                raise BadRequest([Mistake(typed=self.refused, problem="is bad.")])
+            if set(self.refused) <= set(job):
+                raise BadRequest([Mistake(typed=" ".join(job), problem="is bad.")])
         return [list(job) for job in jobs]
 
     def open(self, typed: Sequence[str]) -> Path:
         self.folder.mkdir(exist_ok=True)
         if not self.manifest.exists:
-            self.manifest.create(typed, [])
+            self.manifest.create(typed, config_dir=None)
         return self.folder
 
     def add(self, planned: Sequence[Sequence[str]]) -> list[Job]:
@@ -97,8 +97,8 @@ class Sweep:
         numbers = [job.number for job in jobs]
         return [job for job in self.manifest.jobs() if job.number in numbers]
 
-    def close(self) -> list[Job]:
-        return self.manifest.jobs()
+    def close(self) -> None:
+        pass
 
 
 Searching = Callable[..., list[Job]]
@@ -108,10 +108,9 @@ Searching = Callable[..., list[Job]]
 def searching(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Searching:
     """A function that searches, and gives the jobs of the whole sweep.
 
-    Its ``ran`` and ``launched`` are those of its last call. The record lies in memory,
-    which is much faster, unless it is to be ``stored``.
+    Its ``ran`` and ``launched`` are those of its last call. Unless it is to be
+    ``stored``, Optuna's record lies in memory and nothing is drawn: much faster.
     """
-
     records: dict[Path, Study] = {}
     logging.set_verbosity(logging.WARNING)
 
@@ -126,7 +125,7 @@ def searching(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Searching:
         *overrides: str,
         outcome: Outcome = bowl,
         name: str = "sweep",
-        refused: str = "never",
+        refused: Sequence[str] = ("never",),
         stored: bool = False,
     ) -> list[Job]:
         monkeypatch.setattr(Sweep, "folder", tmp_path / name, raising=False)
@@ -137,24 +136,29 @@ def searching(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Searching:
         monkeypatch.setattr(search, "Sweep", Sweep)
         if not stored:
             monkeypatch.setattr(trials, "open_study", in_memory)
+            monkeypatch.setattr(search, "record", lambda trials: [])
         run.ran, run.launched = Sweep.ran, Sweep.launched  # type: ignore[attr-defined]
         return begun(*overrides)
 
     return run
 
 
-def begun(*overrides: str) -> Any:
-    """What the sweeper of a request gives back."""
+@lru_cache
+def composed(overrides: tuple[str, ...]) -> tuple[Composer, Any]:
+    """A request for a search; the same one is composed once."""
     composer = Composer()
-    request = ["hydra/sweeper=optuna", *(overrides or SPACE)]
-    config = composer.compose(request, multirun=True)
-    with open_dict(config):
-        sweep = {"metric": "val/mse", "maximize": False, "fail_fast": False}
-        config.sweep = OmegaConf.merge(sweep, config.get("sweep") or {})
+    request = ["hydra/sweeper=optuna", *overrides]
+    return composer, composer.compose(request, multirun=True)
+
+
+def begun(*overrides: str) -> list[Job]:
+    """What a request leaves in the manifest."""
+    composer, config = composed(overrides)
     node = {k: v for k, v in config.hydra.sweeper.items() if not k.startswith("_")}
     sweeper = search.Search(**node)
     context = HydraContext(config_loader=composer.loader, callbacks=None)
     sweeper.setup(
         hydra_context=context, task_function=lambda config: None, config=config
     )
-    return sweeper.sweep(list(config.hydra.overrides.task))
+    sweeper.sweep(list(config.hydra.overrides.task))
+    return Manifest(Sweep.folder).jobs()

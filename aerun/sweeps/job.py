@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,10 +29,14 @@ from aerun.sweeps.manifest import (
     in_words,
 )
 from aerun.sweeps.summary import write_rows
+from aerun.tasks.interruption import Adviser
 from aerun.tasks.resume import resume
 from aerun.wiring import make
 
 log = logging.getLogger("aerun")
+
+Advice = Callable[[Path, Job], Adviser | None]
+"""Gives a job of the sweep in a directory what may end its training early."""
 
 
 class NotStarted(AerunError):
@@ -55,12 +59,15 @@ def run_job(config: DictConfig, level: int | None = None) -> Any:
         return _begin(config, directory)
 
 
-def sweep_job(config: DictConfig, level: int | None = None) -> float | None:
+def sweep_job(
+    config: DictConfig, level: int | None = None, advice: Advice | None = None
+) -> float | None:
     """Carry out a job of a sweep, or go on with it; the manifest says how it went.
 
     Args:
         config: As composed, without Hydra's node.
         level: From which lines are printed, for launchers with processes of their own.
+        advice: Gives what may end the training early, by the outcomes of other jobs.
 
     Returns:
         The figure named by ``sweep.metric``; None where the run has no such figure.
@@ -77,20 +84,21 @@ def sweep_job(config: DictConfig, level: int | None = None) -> float | None:
         raise NotStarted(f"job {job.number} was not started")
     with _followed(manifest, job), recorded(directory):
         log.info("Job %d of %d: %s", job.number, len(jobs), in_words(job, jobs))
+        advisers = [] if advice is None else [advice(folder, job)]
         if (directory / "config.yaml").is_file():
             request, _ = resume_request(["task=resume", f"run={directory}"])
-            summary: Any = resume(request, directory)
+            summary: Any = resume(request, directory, *advisers)
         else:
-            summary = _begin(config, directory)
+            summary = _begin(config, directory, *advisers)
     found = figures_of(summary, directory)
     manifest.update(job.number, **outcome(summary, directory))
     write_rows(folder)
     return found.get(config.sweep.metric)
 
 
-def _begin(config: DictConfig, directory: Path) -> Any:
+def _begin(config: DictConfig, directory: Path, *advisers: Adviser | None) -> Any:
     request = plain(without_leftovers(config, HydraConfig.get(), say=True))
-    return make(request["task"])(request, directory)
+    return make(request["task"])(request, directory, *advisers)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Lets Hydra use aerun's own sweeper, without a hydra_plugins folder."""
+"""Lets Hydra use aerun's own sweepers, without a hydra_plugins folder."""
 
 from functools import lru_cache
 
@@ -7,10 +7,11 @@ from hydra.core.plugins import Plugins
 
 @lru_cache
 def register() -> None:
-    """Make Hydra trust ``conf/hydra/sweeper/aerun.yaml``; once per process."""
+    """Make Hydra trust those of ``conf/hydra/sweeper``; once per process."""
     plugins = Plugins.instance()
     # The scan above re-executes Hydra's own plug-in modules, so a sweeper that uses
     # them must be imported after it.
+    from aerun.sweeps.search import Search
     from aerun.sweeps.sweeper import Sweeper
 
     trusted = getattr(plugins, "is_in_toplevel_plugins_module", None)
@@ -18,4 +19,5 @@ def register() -> None:
         Plugins.is_in_toplevel_plugins_module = staticmethod(  # type: ignore[assignment]
             lambda name: name.startswith("aerun.") or trusted(name)
         )
-    plugins.register(Sweeper)
+    for sweeper in (Sweeper, Search):
+        plugins.register(sweeper)

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -19,6 +20,7 @@ from aerun.sweeps.found import record
 from aerun.sweeps.manifest import DONE, FAILED, PRUNED, Job, Manifest
 from aerun.sweeps.space import Space, space_of
 from aerun.sweeps.sweep import Sweep
+from aerun.sweeps.sweeper import typed
 from aerun.sweeps.trials import JOB, Trial, Trials
 from aerun.wiring import make
 
@@ -89,19 +91,20 @@ class Search(HydraSweeper):
         advice = Advice(metric=self.metric, maximize=self.maximize, pruner=self.pruner)
         self.task_function = partial(task_function, advice=advice)  # type: ignore[call-arg]
 
-    def sweep(self, arguments: list[str]) -> Any:
-        """Search, or go on with a search.
+    def sweep(self, arguments: list[str]) -> Path:
+        """Search, or go on with a search; the sweep's directory.
 
         Raises:
             BadRequest: A trial on the rim of the space has a mistake; nothing was
                 started.
             SweepFailed: At least one trial failed.
+            Interrupted: By Ctrl-C or SIGTERM.
         """
         space = self._space(arguments)
         make(self.sampler, {"seed": self.seed, "number": 0, "space": space.values})
         sweep = Sweep(self.hydra_context, self.task_function, self.config)
         sweep.check(space.rim())
-        folder = sweep.open(arguments)
+        folder = sweep.open(typed(self.config))
         trials = Trials(
             folder,
             space,
@@ -111,12 +114,16 @@ class Search(HydraSweeper):
             maximize=self.maximize,
         )
         fail_fast = bool(self.config.sweep.fail_fast)
+        known = len(trials.jobs)
+        begun = f"; {known} are known already" if known else ""
+        log.info("Search of %d trials in %s%s", self.trials, folder, begun)
         search = _Search(sweep, trials, parallel=self.parallel, fail_fast=fail_fast)
         search.take_up()
         search.go_on(self.trials)
         for line in record(trials):
             log.info("%s", line)
-        return sweep.close()
+        sweep.close()
+        return folder
 
     def _space(self, arguments: Sequence[str]) -> Space:
         """What was typed counts more than what the config says."""

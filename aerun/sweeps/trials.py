@@ -70,12 +70,12 @@ class Trials:
         """Make sure that all trials of a search can be compared."""
         from optuna.distributions import distribution_to_json
 
-        typed = [part for part in self.space.parts if isinstance(part, str)]
+        fixed = [part for part in self.space.parts if isinstance(part, str)]
         now: dict[str, Any] = {
             name: distribution_to_json(distribution)
             for name, distribution in self.space.distributions.items()
         }
-        now["values that do not change"] = sorted(typed)
+        now["other values"] = sorted(p for p in fixed if not p.startswith("sweep."))
         now["sweep.metric"] = [self.metric, self.maximize]
         before = self.study.user_attrs.get(_REQUEST, now)
         other = [key for key in {**before, **now} if before.get(key) != now.get(key)]
