@@ -39,9 +39,9 @@ def record(trials: Trials) -> list[str]:
         title=head,
     )
     run.write(PICTURE, picture)
-    rows = []
-    for name, axis in trials.space.axes.items():
-        _, _, value = axis.typed(best.params[name]).partition("=")
+    rows, axes = [], trials.space.axes
+    for name in dict.fromkeys([*shares, *axes]):
+        _, _, value = axes[name].typed(best.params[name]).partition("=")
         rows.append((name, value, f"{shares[name]:.0%}" if name in shares else ""))
     columns = ("option", "best value", "importance")
     again = shlex.join(["aerun", *job.overrides])

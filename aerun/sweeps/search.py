@@ -214,13 +214,13 @@ class _Search:
         value = job.figures.get(metric)
         if job.state not in DONE or best is None or value is None:
             return
-        given_up = " (given up)" if job.state == PRUNED else ""
         log.info(
-            "Trial %d%s: %s %.5g; best so far: %.5g in trial %d.",
+            "Trial %d%s: %s %.5g. The best of %d is trial %d: %.5g.",
             job.number,
-            given_up,
+            " (given up)" if job.state == PRUNED else "",
             metric,
             value,
-            best.value,
+            len(self.trials.jobs),
             best.user_attrs[JOB],
+            best.value,
         )
