@@ -7,10 +7,11 @@ from hydra.core.plugins import Plugins
 
 @lru_cache
 def register() -> None:
-    """Make Hydra trust those of ``conf/hydra/sweeper``; once per process."""
+    """Make Hydra trust what ``conf/hydra`` names of aerun; once per process."""
     plugins = Plugins.instance()
     # The scan above re-executes Hydra's own plug-in modules, so a sweeper that uses
     # them must be imported after it.
+    from aerun.sweeps.launching import SerialLauncher
     from aerun.sweeps.search import Search
     from aerun.sweeps.sweeper import Sweeper
 
@@ -19,5 +20,5 @@ def register() -> None:
         Plugins.is_in_toplevel_plugins_module = staticmethod(  # type: ignore[assignment]
             lambda name: name.startswith("aerun.") or trusted(name)
         )
-    for sweeper in (Sweeper, Search):
-        plugins.register(sweeper)
+    for plugin in (Sweeper, Search, SerialLauncher):
+        plugins.register(plugin)
