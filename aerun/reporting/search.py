@@ -24,8 +24,8 @@ from aerun.reporting.canvas import (
     text_width,
     to_png,
 )
-from aerun.reporting.course import wants_log
 
+_LOG_ABOVE = 8.0  # a search is read near its best, where a linear axis is flat
 _MAXIMUM_BARS = 12
 _MARK: dict[str, Any] = {"linestyle": "none", "markersize": 5.0}
 _LOOKS: dict[str, dict[str, Any]] = {
@@ -114,7 +114,7 @@ def _draw_history(
             handles[name] = Line2D([], [], **_LOOKS[name])
     style_axes(axes)
     figures = np.array([*completed.values(), *outcomes.given_up.values()])
-    if wants_log(figures.min(), figures.max()):
+    if 0 < _LOG_ABOVE * figures.min() < figures.max():
         axes.set_yscale("log")
     else:
         axes.set_ylim(*_limits(figures))

@@ -33,7 +33,7 @@ def spanned():
         ("a=range(0,1,0.25)", FloatDistribution(0, 0.75, step=0.25)),
         ("a=3,1,3", CategoricalDistribution(["3", "1"])),
         ("a=shuffle([32],[64,32])", CategoricalDistribution(["[32]", "[64,32]"])),
-        ("a=choice(x,'y z',null)", CategoricalDistribution(["x", "'y z'", "null"])),
+        ("a=x,'y z',null", CategoricalDistribution(["x", "'y z'", "null"])),
         ("trainer=glob(p*)", CategoricalDistribution(["phased"])),
     ],
 )

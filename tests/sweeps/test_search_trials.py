@@ -1,6 +1,7 @@
 """A search: which trials are proposed, and how it goes on after a stop."""
 
 import pytest
+from making import later
 from searching import SPACE, Searching, bowl, dying, failing
 
 from aerun.config.mistakes import BadRequest
@@ -31,6 +32,8 @@ def test_a_search_has_as_many_trials_as_asked_for(searching: Searching) -> None:
         assert job.values["trainer.epochs"] == "3"
 
 
+@pytest.mark.slow
+@pytest.mark.shared
 def test_it_learns_from_what_it_saw(searching: Searching) -> None:
     """Trials that were learnt come closer to the best point than random ones."""
     given = [*SPACE, "hydra.sweeper.trials=25"]
@@ -42,7 +45,7 @@ def test_it_learns_from_what_it_saw(searching: Searching) -> None:
     assert sum(later) / len(later) < 0.6 * sum(drawn) / len(drawn)
 
 
-@pytest.mark.parametrize("number", [4, 13])
+@pytest.mark.parametrize("number", [13, later(4)])
 def test_a_killed_search_goes_on_as_if_it_had_not_been(
     searching: Searching, number: int
 ) -> None:
@@ -56,6 +59,8 @@ def test_a_killed_search_goes_on_as_if_it_had_not_been(
     assert points(jobs) == points(whole)
 
 
+@pytest.mark.slow
+@pytest.mark.shared
 def test_a_kill_before_the_job_is_known_loses_no_trial(
     searching: Searching, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -73,6 +78,8 @@ def test_a_kill_before_the_job_is_known_loses_no_trial(
     assert points(searching(*given)) == points(whole)
 
 
+@pytest.mark.slow
+@pytest.mark.shared
 def test_more_trials_extend_a_search(searching: Searching) -> None:
     """As if they had been asked for at once."""
     searching(*SPACE, "hydra.sweeper.trials=6")
@@ -130,6 +137,8 @@ def test_trials_are_launched_together(searching: Searching) -> None:
     assert len(set(points(jobs))) == 10
 
 
+@pytest.mark.slow
+@pytest.mark.shared
 def test_trials_given_up_are_learnt_from(searching: Searching) -> None:
     """They are told as such, are never the best, and not run again."""
 
@@ -154,6 +163,8 @@ def test_a_trial_that_cannot_be_made_is_left_out(
     assert "trainer.lr=0.2 model.code=3: is bad" in caplog.text
 
 
+@pytest.mark.slow
+@pytest.mark.shared
 def test_another_search_does_not_go_on(searching: Searching) -> None:
     """Trials of another space, length or figure would not compare."""
     searching(*SPACE, "trainer.epochs=3", "hydra.sweeper.trials=2")
@@ -166,6 +177,8 @@ def test_another_search_does_not_go_on(searching: Searching) -> None:
             searching(*other, "hydra.sweeper.trials=3")
 
 
+@pytest.mark.slow
+@pytest.mark.shared
 def test_a_figure_that_is_not_there_is_named(searching: Searching) -> None:
     """With those that are."""
     with pytest.raises(BadUse, match=r"sweep\.metric=val/mes: .* val/mse"):
@@ -177,11 +190,11 @@ def test_a_figure_that_is_not_there_is_named(searching: Searching) -> None:
     [
         (["model.code=3"], "there is nothing to search"),
         ([*SPACE, "hydra.sweeper.trials=0"], "trials=0: must be a whole number, at"),
-        ([*SPACE, "hydra.sweeper.seed=a"], "sweeper.seed=a: must be a whole number"),
-        ([*SPACE, "hydra.sweeper.sampler.startup=-1"], "sampler.startup=-1: must be"),
+        later([*SPACE, "hydra.sweeper.seed=a"], "sweeper.seed=a: must be a whole"),
+        later([*SPACE, "hydra.sweeper.sampler.startup=-1"], "sampler.startup=-1: must"),
         ([*SPACE, "hydra.sweeper.pruner.warmup=x"], "pruner.warmup=x: must be"),
-        ([*SPACE, "+hydra.sweeper.sampler.x=1"], "sampler.x=1: no such key"),
-        ([*SPACE, "hydra.sweeper.params=3"], "sweeper.params=3: must be"),
+        later([*SPACE, "+hydra.sweeper.sampler.x=1"], "sampler.x=1: no such key"),
+        later([*SPACE, "hydra.sweeper.params=3"], "sweeper.params=3: must be"),
     ],
 )
 def test_a_mistake_in_an_option_of_the_search_is_named(
@@ -194,6 +207,8 @@ def test_a_mistake_in_an_option_of_the_search_is_named(
     assert searching.ran == []
 
 
+@pytest.mark.slow
+@pytest.mark.shared
 def test_values_may_come_from_the_config(searching: Searching) -> None:
     """What is typed counts more."""
     params = "{trainer.lr: 'interval(0.01,0.1)', model.code: 'range(2,16)'}"

@@ -42,13 +42,15 @@ def test_a_run_is_given_up_and_can_be_trained_on(tmp_path: Path) -> None:
     assert summary == run.read_summary()
     assert (summary["status"], summary["reason"]) == ("pruned", "no hope")
     assert (summary["epochs"], summary["metrics"]) == (2, {})
-    assert "Given up after 2 of 5 epochs" in (run.path / "report.html").read_text()
+    assert "Given up after 2 epochs of 5" in (run.path / "report.html").read_text()
     assert run.has_state()
     resumed = resume(config, run.path)
     assert resumed["metrics"] == whole["metrics"]
     assert resumed["status"] == "completed"
 
 
+@pytest.mark.slow
+@pytest.mark.shared
 def test_a_finished_training_is_not_given_up(tmp_path: Path) -> None:
     """Nobody is asked after the last epoch: there is nothing left to save."""
     advice = After(5)
@@ -68,6 +70,8 @@ def test_a_run_killed_while_it_was_given_up_does_not_train_on(tmp_path: Path) ->
     assert (summary["status"], summary["epochs"]) == ("pruned", 2)
 
 
+@pytest.mark.slow
+@pytest.mark.shared
 def test_advice_ends_all_phases(tmp_path: Path) -> None:
     """Of a layer-by-layer training the later ones are not begun."""
     more = ("model=stacked", "trainer=greedy", "model.hidden=[8]", "trainer.epochs=2")
