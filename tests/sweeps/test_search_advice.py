@@ -1,5 +1,6 @@
 """Trials are given up by what the others were at the same epoch."""
 
+import pickle
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,7 @@ def advised(
     """The epoch after which a running job of this course is given up."""
     node = {**MEDIAN, **pruner}
     advice = Advice(metric="val/mse", maximize=maximize, pruner=node)
+    advice = pickle.loads(pickle.dumps(advice))  # it goes to other processes
     adviser = advice(sweep, Job(3, (), "3", "3", RUNNING))
     assert adviser is not None
     for end in range(1, len(course) + 1):

@@ -47,6 +47,8 @@ def test_a_mistake_on_the_rim_of_the_space_is_found_first(
     assert list(alone.iterdir()) == []
 
 
+@pytest.mark.slow
+@pytest.mark.shared
 @pytest.mark.usefixtures("unpictured")
 def test_a_search_leaves_its_record_and_says_what_it_found(
     alone: Path, capsys: pytest.CaptureFixture[str]
@@ -70,6 +72,47 @@ def test_a_search_leaves_its_record_and_says_what_it_found(
     assert (alone / "found/search.db").is_file()
     for job in jobs:
         assert (alone / "found" / job.directory / "summary.json").is_file()
+
+
+OWN = """
+from optuna.pruners import ThresholdPruner
+from optuna.samplers import RandomSampler
+
+
+def drawn(*, number: int):
+    return RandomSampler(seed=number)
+
+
+def within(*, most: float):
+    return ThresholdPruner(upper=most)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.shared
+def test_a_sampler_and_a_pruner_of_ones_own(
+    alone: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A function and a YAML file each; options are checked; trained on afterwards."""
+    (alone / "own_search.py").write_text(OWN)
+    for kind, name, more in (
+        ("sampler", "drawn", ""),
+        ("pruner", "within", "most: 0"),
+    ):
+        path = alone / f"conf/hydra/sweeper/{kind}/{name}.yaml"
+        path.parent.mkdir(parents=True)
+        path.write_text(f"_target_: own_search.{name}\n{more}\n")
+    given = ["--config-dir", "conf", *SEARCH, "hydra/sweeper/sampler=drawn",
+             "hydra/sweeper/pruner=within", "hydra.sweeper.trials=2", *SMALL,
+             "hydra.sweep.dir=own"]  # fmt: skip
+    assert main([*given, "hydra.sweeper.pruner.most=x"]) == 2
+    assert "hydra.sweeper.pruner.most=x: must be a number" in capsys.readouterr().err
+    assert main(given) == 0
+    jobs = Manifest(alone / "own").jobs()
+    assert [job.state for job in jobs] == ["pruned", "pruned"]
+    assert main(["task=resume", "run=own/1"]) == 0
+    summary = json.loads((alone / "own/1/summary.json").read_text())
+    assert (summary["status"], summary["epochs"]) == ("completed", 2)
 
 
 def begun(folder: Path, *arguments: str) -> "subprocess.Popen[str]":
