@@ -12,6 +12,8 @@ PACKAGES = {
     "As ONNX files": ("onnx", "onnxscript", "onnxruntime"),
     "TensorBoard": ("tensorboard",),
     "A tracker of your own": ("mlflow",),
+    "A search": ("optuna",),
+    "Options of a search": ("optuna",),
 }
 """Optional ones, which recipes need."""
 
@@ -142,3 +144,27 @@ def classifier(folder: Path, run: Path, printed: str) -> None:
     ten = json.loads((run / "classify_2/classification.json").read_text())
     assert len(ten["figures"]["gain/100"]["seeds"]) == 10
     assert ten["protocol"]["freeze"] == 1
+
+
+def search(folder: Path, run: Path, printed: str) -> None:
+    """Four trials, the last made on continuing, and all that is said of them."""
+    made = folder / "outputs/sweeps/rates"
+    assert len(list(made.glob("*/summary.json"))) == 4
+    assert "4 trials: 4 completed; the best is trial" in printed
+    assert printed.count("\nmodel.hidden  ") >= 1
+    for name in ("search.md", "search.png", "search.db", "manifest.json"):
+        assert (made / name).is_file()
+
+
+def searches(folder: Path, run: Path, printed: str) -> None:
+    """Eight trials at random, and each of the six combinations."""
+    blind, grid = sorted(folder.glob("outputs/sweeps/*/*/search.md"))
+    assert "8 trials: 8 completed" in blind.read_text()
+    assert "val/mse" in blind.read_text()
+    assert "6 trials: 6 completed" in grid.read_text()
+    assert "val/loss" in grid.read_text()
+
+
+def nothing(folder: Path, run: Path, printed: str) -> None:
+    """The page has no command there."""
+    assert not (folder / "outputs").exists()

@@ -142,6 +142,7 @@ def _smaller(arguments: list[str]) -> list[str]:
     """The same request with little to do."""
     if arguments[0].startswith("--") and arguments[0] != "--config-dir":
         return arguments
+    arguments = [re.sub(r"(\.trials=\d)0", r"\1", word) for word in arguments]
     as_they_are = {"task=reconstruct", "task=encode", "task=sample", "task=export",
                    "task=compare"}  # fmt: skip
     if as_they_are & set(arguments):
@@ -301,6 +302,9 @@ PROMISES = {
     "TensorBoard": promised.tensorboard,
     "A tracker of your own": promised.mlflow,
     "As ONNX files": promised.onnx,
+    "A search": promised.search,
+    "Options of a search": promised.searches,
+    "A search that was stopped": promised.nothing,
 }
 
 

@@ -30,7 +30,7 @@ class RecordedRun:
 
     @property
     def status(self) -> str:
-        """completed, interrupted or failed."""
+        """completed, interrupted, pruned or failed."""
         return str(self.summary.get("status"))
 
     @property

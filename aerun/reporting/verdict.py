@@ -42,6 +42,9 @@ def verdict(
         reason = str(summary.get("reason", "")).split("; ")[0].rstrip(".")
         why = f": {reason}" if reason else ""
         return Verdict(text=f"Failed after {done}{why}.", tone="bad")
+    if status == "pruned":
+        text = f"Given up after {done}; it can be continued."
+        return Verdict(text=text, tone="doubtful")
     if status == "unreadable":
         text = f"Trained for {done}; how it ended cannot be read any more."
         return Verdict(text=text, tone="doubtful")

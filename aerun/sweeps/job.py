@@ -29,10 +29,14 @@ from aerun.sweeps.manifest import (
     in_words,
 )
 from aerun.sweeps.summary import write_rows
+from aerun.tasks.interruption import Adviser
 from aerun.tasks.resume import resume
 from aerun.wiring import make
 
 log = logging.getLogger("aerun")
+
+Advice = Callable[[Path, Job], Adviser | None]
+"""Gives a job of the sweep in a directory what may end its training early."""
 
 
 class NotStarted(AerunError):
@@ -56,12 +60,15 @@ def run_job(config: DictConfig, level: int | None = None) -> Any:
         return make(request["task"])(request, directory)
 
 
-def sweep_job(config: DictConfig, level: int | None = None) -> float | None:
+def sweep_job(
+    config: DictConfig, level: int | None = None, advice: Advice | None = None
+) -> float | None:
     """Carry out a job of a sweep, or go on with it; the manifest says how it went.
 
     Args:
         config: As composed, without Hydra's node.
         level: From which lines are printed, for launchers with processes of their own.
+        advice: Gives what may end the training early, by the outcomes of other jobs.
 
     Returns:
         The figure named by ``sweep.metric``; None where the run has no such figure.
@@ -79,7 +86,7 @@ def sweep_job(config: DictConfig, level: int | None = None) -> float | None:
     def request() -> dict[str, Any]:
         return plain(without_leftovers(config, hydra, say=True))
 
-    return carry_out(folder, directory, request, of_sweep(config))
+    return carry_out(folder, directory, request, of_sweep(config), advice)
 
 
 def carry_out(
@@ -87,6 +94,7 @@ def carry_out(
     directory: Path,
     request: Callable[[], dict[str, Any]],
     sweep: Mapping[str, Any],
+    advice: Advice | None = None,
 ) -> float | None:
     """Carry out a job whose manifest is there; the figure named by ``sweep.metric``.
 
@@ -95,6 +103,7 @@ def carry_out(
         directory: The run's.
         request: Gives what the run is asked for; may say what was left out of it.
         sweep: The options of the sweep.
+        advice: Gives what may end the training early, by the outcomes of other jobs.
 
     Raises:
         NotStarted: Another job failed, and ``sweep.fail_fast`` is set.
@@ -106,12 +115,13 @@ def carry_out(
     directory.mkdir(parents=True, exist_ok=True)
     with _followed(manifest, job), recorded(directory):
         log.info("Job %d (of %d): %s", job.number, len(jobs), in_words(job, jobs))
+        advisers = [] if advice is None else [advice(folder, job)]
         if (directory / "config.yaml").is_file():
             stored, _ = resume_request(["task=resume", f"run={directory}"])
-            summary: Any = resume(stored, directory)
+            summary: Any = resume(stored, directory, *advisers)
         else:
             made = request()
-            summary = make(made["task"])(made, directory)
+            summary = make(made["task"])(made, directory, *advisers)
     found = outcome(summary, directory)
     manifest.update(job.number, **found)
     write_rows(folder)

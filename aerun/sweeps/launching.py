@@ -39,6 +39,8 @@ class SerialLauncher(Launcher):
             hydra_context=hydra_context, task_function=task_function, config=config
         )
         self.config = config
+        # Of the task function only this is used: all else is done here, in less time.
+        self._advice = getattr(task_function, "keywords", {}).get("advice")
         loader = hydra_context.config_loader
         self._loader = (
             loader if isinstance(loader, SharedLoader) else SharedLoader(loader)
@@ -74,7 +76,9 @@ class SerialLauncher(Launcher):
 
         given = JobReturn(overrides=overrides, working_dir=os.getcwd())
         try:
-            given.return_value = carry_out(folder, directory, request, sweep)
+            given.return_value = carry_out(
+                folder, directory, request, sweep, self._advice
+            )
             given.status = JobStatus.COMPLETED
         except Exception as error:
             given.return_value = error

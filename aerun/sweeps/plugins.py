@@ -1,4 +1,4 @@
-"""Lets Hydra use aerun's own sweeper, without a hydra_plugins folder."""
+"""Lets Hydra use aerun's own sweepers, without a hydra_plugins folder."""
 
 from functools import lru_cache
 
@@ -12,6 +12,7 @@ def register() -> None:
     # The scan above re-executes Hydra's own plug-in modules, so a sweeper that uses
     # them must be imported after it.
     from aerun.sweeps.launching import SerialLauncher
+    from aerun.sweeps.search import Search
     from aerun.sweeps.sweeper import Sweeper
 
     trusted = getattr(plugins, "is_in_toplevel_plugins_module", None)
@@ -19,5 +20,5 @@ def register() -> None:
         Plugins.is_in_toplevel_plugins_module = staticmethod(  # type: ignore[assignment]
             lambda name: name.startswith("aerun.") or trusted(name)
         )
-    plugins.register(Sweeper)
-    plugins.register(SerialLauncher)
+    for plugin in (Sweeper, Search, SerialLauncher):
+        plugins.register(plugin)

@@ -1,10 +1,14 @@
-"""SIGINT and SIGTERM as a wish to stop after the next step."""
+"""Who may end a training early: signals, as a wish to stop, and an adviser."""
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
+
+Adviser = Callable[[Sequence[Mapping[str, Any]]], str | None]
+"""Sees the rows of metrics.csv so far; says why the training should end, or None."""
 
 
 class Wish:

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import torch
 from torch import Tensor
 from tqdm import tqdm
 
@@ -17,6 +16,7 @@ from aerun.data.splits import Examples
 from aerun.evaluation.splits import evaluate
 from aerun.progress import progress_bar, show_epoch
 from aerun.rundir import RunDirectory
+from aerun.tasks.interruption import Adviser
 from aerun.tasks.pictures import Pictures
 from aerun.tracking.events import EpochRecorded, RunStarted
 from aerun.tracking.telling import Telling
@@ -29,6 +29,7 @@ from aerun.training.events import (
 )
 from aerun.training.loop import NonFiniteError
 from aerun.training.state import (
+    assign,
     capture,
     load_weights,
     restore,
@@ -54,10 +55,16 @@ class Recorder:
     """Runs a training and keeps its record in the run directory."""
 
     def __init__(
-        self, config: Mapping[str, Any], built: Built, directory: RunDirectory
+        self,
+        config: Mapping[str, Any],
+        built: Built,
+        directory: RunDirectory,
+        adviser: Adviser | None = None,
     ) -> None:
         """Prepare to record a run of a resolved config."""
         self.config, self.built, self.directory = config, built, directory
+        self.adviser = adviser
+        self.given_up: str | None = None  # why the adviser ended the training
         self.training, self.objective = built.training, built.objective
         self.best = Best()
         self.best_weights: dict[str, Tensor] | None = None
@@ -71,13 +78,15 @@ class Recorder:
     # -- the run ---------------------------------------------------------------------
 
     def run(self, stop: Callable[[], bool]) -> bool:
-        """Train until the end or until ``stop()``; whether the end was reached.
+        """Train to the end, until ``stop()`` or until advised to; whether to the end.
 
         Raises:
             NonFiniteError: Training cannot go on; the best weights so far are saved.
         """
-        total, done = self.training.total_steps, self.training.position.phase_step
         self._tell_of_start()
+        if self._advised_to_stop():  # then killed before that was written
+            return False
+        total, done = self.training.total_steps, self.training.position.phase_step
         with progress_bar(total, unit="step", initial=done) as bar:
             self._clock = time.perf_counter()
             try:
@@ -88,6 +97,8 @@ class Recorder:
                             bar.update()
                         case EpochEnded():
                             self._epoch_ended(event, bar)
+                            if self._advised_to_stop():
+                                break
                         case PictureDue():
                             with self._off_the_clock(), self.averaged():
                                 shown = self.training.phase.shown
@@ -104,7 +115,14 @@ class Recorder:
                 self._save_best()
                 raise
         self.save()
-        return True
+        return self.given_up is None
+
+    def _advised_to_stop(self) -> bool:
+        """Ask whether to go on; at the end of the training there is no need."""
+        if self.adviser is not None and self.rows and not self.training.ended:
+            with self._off_the_clock():
+                self.given_up = self.adviser(self.rows)
+        return self.given_up is not None
 
     def _tell_of_start(self) -> None:
         """Of an epoch that was begun, the last step may be told again: with its row."""
@@ -156,11 +174,11 @@ class Recorder:
             return
         parameters = list(self.training.phase.objective.parameters())
         own = [p.detach().clone() for p in parameters]
-        _assign(parameters, averages)
+        assign(parameters, averages)
         try:
             yield
         finally:
-            _assign(parameters, own)
+            assign(parameters, own)
 
     @contextmanager
     def final_weights(self) -> Iterator[None]:
@@ -300,9 +318,3 @@ class Recorder:
         if self.rows:
             self.directory.write_table("metrics.csv", self.rows)
             self.directory.write_table("timing.csv", self.timings)
-
-
-@torch.no_grad()
-def _assign(parameters: list[Any], values: list[Tensor]) -> None:
-    for parameter, value in zip(parameters, values, strict=True):
-        parameter.copy_(value)

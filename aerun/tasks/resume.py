@@ -10,19 +10,22 @@ from aerun.data.sources import PLACES
 from aerun.errors import DataError
 from aerun.resolving import resolve
 from aerun.rundir import RunDirectory
-from aerun.tasks.interruption import stop_signals
+from aerun.tasks.interruption import Adviser, stop_signals
 from aerun.tasks.recorder import Recorder
 from aerun.tasks.train import fit, starting_weights, threads, write_config
 
 log = logging.getLogger("aerun")
 
 
-def resume(config: Mapping[str, Any], directory: Path) -> dict[str, Any]:
+def resume(
+    config: Mapping[str, Any], directory: Path, adviser: Adviser | None = None
+) -> dict[str, Any]:
     """Continue a run from its last state; from its beginning if it saved none.
 
     Args:
         config: The run's own, with what was typed changed.
         directory: The run's.
+        adviser: As for ``train``.
 
     Returns:
         What ``summary.json`` holds.
@@ -48,7 +51,7 @@ def resume(config: Mapping[str, Any], directory: Path) -> dict[str, Any]:
         # Only a run that saved no state still needs the weights it was to start from.
         start = None if run.has_state() else starting_weights(config)
         built = build(config, data, start=start)
-        recorder = Recorder(config, built, run)
+        recorder = Recorder(config, built, run, adviser)
         if recorder.resume():
             step = recorder.training.position.step
             log.info("Continuing %s after step %d.", directory, step)

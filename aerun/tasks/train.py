@@ -18,7 +18,7 @@ from aerun.evaluation.health import of_games
 from aerun.resolving import resolve
 from aerun.rundir import WHITENING, RunDirectory, resume_command
 from aerun.tasks.findings import final_figures
-from aerun.tasks.interruption import Wish, stop_signals
+from aerun.tasks.interruption import Adviser, Wish, stop_signals
 from aerun.tasks.recorder import Recorder
 from aerun.tasks.report import REPORT, map_of_codes, write_report
 from aerun.tasks.summary import identity
@@ -29,12 +29,15 @@ from aerun.training.loop import NonFiniteError
 log = logging.getLogger("aerun")
 
 
-def train(config: Mapping[str, Any], directory: Path) -> dict[str, Any]:
+def train(
+    config: Mapping[str, Any], directory: Path, adviser: Adviser | None = None
+) -> dict[str, Any]:
     """Train a checked config in a claimed directory.
 
     Args:
         config: Plain; automatic choices may still be open.
         directory: Empty but for Hydra's own record.
+        adviser: May end the training after any epoch; the status is "pruned" then.
 
     Returns:
         What ``summary.json`` holds.
@@ -49,7 +52,7 @@ def train(config: Mapping[str, Any], directory: Path) -> dict[str, Any]:
     with stop_signals() as wish, threads(config["trainer"]["threads"]):
         write_config(run, config, data.spec)
         built = build(config, data, start=starting_weights(config))
-        recorder = Recorder(config, built, run)
+        recorder = Recorder(config, built, run, adviser)
         _announce(config, built, directory)
         _compare_scaling(config, data.spec)
         return fit(config, recorder, wish)
@@ -76,6 +79,11 @@ def fit(config: Mapping[str, Any], recorder: Recorder, wish: Wish) -> dict[str, 
             raise  # a bug, perhaps in a user's own part: shown with its frames
         where = f"the last good weights are in {path / 'checkpoints'}"
         raise RunFailed(f"{error}. Training stopped; {where}.") from error
+    if recorder.given_up is not None:
+        reason = recorder.given_up
+        summary = _write_summary(config, recorder, status="pruned", reason=reason)
+        _show(config, recorder)
+        log.info("Given up: %s.", reason)
     if summary is None:
         _write_summary(config, recorder, status="interrupted")
         _show(config, recorder)

@@ -42,7 +42,7 @@ class PictureDrawn:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunEnded:
-    """A run was completed, interrupted or failed; the last event."""
+    """A run was completed, interrupted, given up (pruned) or failed; the last event."""
 
     summary: Mapping[str, Any]
     """As in summary.json: status, metrics (flat: test/mse, ...; empty where the run did

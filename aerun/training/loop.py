@@ -272,6 +272,11 @@ class Training:
             return False
         return position.stopped or position.epoch >= epochs or self._out_of_steps()
 
+    @property
+    def ended(self) -> bool:
+        """Whether no phase has a step left."""
+        return self.finished and not self.phase.more
+
     def flush(self) -> None:
         """Fetch the losses of the last steps.
 

@@ -112,3 +112,10 @@ def restore(training: Training, tensors: Tensors, values: Values) -> None:
         raise ValueError(f"the state has no {error.args[0]}") from None
     training.generator.set_state(tensors["generator/now"])
     training.order_state = tensors["generator/order"]
+
+
+@torch.no_grad()
+def assign(parameters: list[Any], values: list[Tensor]) -> None:
+    """Put values into parameters, one for each."""
+    for parameter, value in zip(parameters, values, strict=True):
+        parameter.copy_(value)

@@ -17,6 +17,7 @@ from aerun.reporting.images import image_grid, sample_grid, vector_grid
 from aerun.reporting.knobs import Knob, KnobLine, knob_panels
 from aerun.reporting.latent import latent_map
 from aerun.reporting.learning import label_curve
+from aerun.reporting.search import Outcomes, search_history
 
 DIGITS = load_digits()
 IMAGES = DIGITS.images[:, None] / 16
@@ -165,6 +166,18 @@ FIGURES = {
     ),
     "256 filters": partial(filter_grid, np.resize(CODES, (256, 1, 8, 8))),
     "colour filters": partial(filter_grid, np.resize(CODES, (7, 3, 5, 5))),
+    "a search": partial(
+        search_history,
+        Outcomes(
+            completed=dict(enumerate(NOISE[0] ** 2, 5)), given_up={3: 0.4}, failed=[9]
+        ),
+        {f"$key_{n} of a rather long name, longer": 1 / (n + 2) for n in range(20)},
+        metric="val/$mse",
+        maximize=False,
+    ),
+    "a search of a trial": partial(
+        search_history, Outcomes(completed={0: 0.0}), {}, metric="a", maximize=True
+    ),
     "bars": partial(kl_per_dimension, np.abs(CODES[0])),
     "2000 bars": partial(kl_per_dimension, np.resize(np.abs(CODES), 2000)),
     "bars of a collapsed code": partial(kl_per_dimension, np.zeros(4)),
