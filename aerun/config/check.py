@@ -45,6 +45,15 @@ class RootOptions:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class SweepOptions:
+    """Options of a sweep as a whole."""
+
+    metric: str
+    maximize: bool
+    fail_fast: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class LossOptions:
     """Options that every loss has."""
 
@@ -90,9 +99,12 @@ def check(config: Mapping[str, Any]) -> list[Mistake]:
     if absent:
         problem = "is missing; every run needs one, and none is an option of some."
         return [Mistake(typed=group, problem=problem) for group in absent]
-    root = {key: value for key, value in config.items() if key not in groups}
+    root = {k: v for k, v in config.items() if k not in (*groups, "sweep")}
     everywhere = list(all_keys(config))
     mistakes = list(_check_options(root, option_types(RootOptions), "", everywhere))
+    if isinstance(swept := config.get("sweep", {}), Mapping):  # older runs have none
+        types = option_types(SweepOptions)
+        mistakes += _check_options(swept, types, "sweep.", everywhere, required=False)
     hosts = {**HOSTS, "loss": LossOptions, "task": TaskOptions}
     for group in groups:
         if group == "regularizer":

@@ -14,7 +14,7 @@ from aerun.config.mistakes import BadRequest, Mistake, did_you_mean, listed
 
 _WIDTH, _HEIGHT = 80, 40
 _ORDER = ("model", "dataset", "corruption", "loss", "regularizer", "trainer", "tracker",
-          "task", "experiment")  # fmt: skip
+          "task", "experiment", "sweep")  # fmt: skip
 
 _HEAD = """\
 aerun trains any autoencoder: compose a model, a data set, a loss and more.

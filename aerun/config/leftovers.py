@@ -37,7 +37,7 @@ def without_leftovers(config: DictConfig, hydra: Any, *, say: bool) -> DictConfi
         with open_dict(node):
             del node[name]
     if say:
-        names = " and ".join(_experiments(hydra, _typed(hydra)))
+        names = " and ".join(options_of("experiment", hydra))
         keys = ", ".join(leftovers)
         log.info("Left out of %s, for other choices: %s.", names, keys)
     return kept
@@ -53,19 +53,24 @@ def _typed(hydra: Any) -> list[Any]:
     return parsed
 
 
-def _experiments(hydra: Any, typed: list[Any]) -> list[str]:
-    """The chosen ones, in order; of a list Hydra records no choice."""
-    values = [o.value() for o in typed if o.key_or_group == "experiment"]
-    if values and isinstance(values[-1], list):
+def options_of(group: str, hydra: Any) -> list[str]:
+    """What was chosen of a group of which several may be, in order.
+
+    Args:
+        group: ``experiment``, for example.
+        hydra: Hydra's own node.
+    """
+    values = [o.value() for o in _typed(hydra) if o.key_or_group == group]
+    if values and isinstance(values[-1], list):  # of which Hydra records no choice
         return [str(name) for name in values[-1]]
-    name = hydra.runtime.choices.get("experiment")
+    name = hydra.runtime.choices.get(group)
     return [str(name)] if name else []
 
 
 def _leftovers(hydra: Any) -> Iterator[str]:
     loader: Any = GlobalHydra.instance().config_loader()
     parsed = _typed(hydra)
-    experiments = _experiments(hydra, parsed)
+    experiments = options_of("experiment", hydra)
     found = [loader.repository.load_config(f"experiment/{e}") for e in experiments]
     if not found or None in found:
         return
@@ -78,7 +83,8 @@ def _leftovers(hydra: Any) -> Iterator[str]:
         and not o.is_add()
         and not isinstance(o.value(), Mapping)
     }
-    chosen.pop("experiment", None)
+    for group in ("experiment", "sweep"):  # which say what others are
+        chosen.pop(group, None)
     packages = {each.header.get("package") for each in found}
     if not chosen or packages != {"_global_"}:
         return
@@ -87,7 +93,7 @@ def _leftovers(hydra: Any) -> Iterator[str]:
         composed = loader.load_configuration(CONFIG_NAME, [*choices], RunMode.RUN)
         return set(dotted_keys(composed))
 
-    theirs = dict(c for each in found for c in _choices(each.defaults_list))
+    theirs = dict(c for each in found for c in choices_of(each.defaults_list))
     kept = [f"{g}={o}" for g, o in theirs.items() if g not in chosen]
     now = keys_of([*kept, *chosen.values()])
     set_keys = dict.fromkeys(k for each in found for k in dotted_keys(each.config))
@@ -108,7 +114,7 @@ def _leftovers(hydra: Any) -> Iterator[str]:
             yield key
 
 
-def _choices(defaults: Any) -> Iterator[tuple[str, str]]:
+def choices_of(defaults: Any) -> Iterator[tuple[str, str]]:
     """What the defaults list of an experiment overrides: groups and options."""
     for default in defaults or []:
         if not isinstance(default, GroupDefault) or not default.override:
