@@ -45,15 +45,6 @@ class RootOptions:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class SweepOptions:
-    """Options of a sweep as a whole."""
-
-    metric: str
-    maximize: bool
-    fail_fast: bool
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class LossOptions:
     """Options that every loss has."""
 
@@ -67,6 +58,17 @@ class TaskOptions:
     works_in: Literal["new", "run", "part", "runs", "nothing"]
     """A new run directory, that of ``run=``, a folder inside it, a directory made from
     those of ``runs=``, or none at all."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SweepOptions:
+    """What is of a sweep, not of its runs."""
+
+    metric: str
+    """The figure by which runs are ranked, and that a search improves."""
+    maximize: bool
+    fail_fast: bool
+    """Whether the first failure keeps other jobs from starting."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,12 +101,9 @@ def check(config: Mapping[str, Any]) -> list[Mistake]:
     if absent:
         problem = "is missing; every run needs one, and none is an option of some."
         return [Mistake(typed=group, problem=problem) for group in absent]
-    root = {k: v for k, v in config.items() if k not in (*groups, "sweep")}
+    root = {key: value for key, value in config.items() if key not in groups}
     everywhere = list(all_keys(config))
     mistakes = list(_check_options(root, option_types(RootOptions), "", everywhere))
-    if isinstance(swept := config.get("sweep", {}), Mapping):  # older runs have none
-        types = option_types(SweepOptions)
-        mistakes += _check_options(swept, types, "sweep.", everywhere, required=False)
     hosts = {**HOSTS, "loss": LossOptions, "task": TaskOptions}
     for group in groups:
         if group == "regularizer":
@@ -125,6 +124,12 @@ def check(config: Mapping[str, Any]) -> list[Mistake]:
     if not mistakes:
         mistakes += _check_features(config)
     return mistakes
+
+
+def check_sweep(options: Mapping[str, Any]) -> list[Mistake]:
+    """All that is wrong with what a request says of its sweep."""
+    known = [f"sweep.{key}" for key in options]
+    return list(_check_options(options, option_types(SweepOptions), "sweep.", known))
 
 
 def check_data(config: Mapping[str, Any], spec: Spec) -> list[Mistake]:
