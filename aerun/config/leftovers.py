@@ -84,8 +84,7 @@ def _leftovers(hydra: Any) -> Iterator[str]:
         and not isinstance(o.value(), Mapping)
     }
     values = {o.key_or_group for o in parsed} - set(chosen)
-    for group in ("experiment", "sweep"):  # which say what others are
-        chosen.pop(group, None)
+    chosen.pop("experiment", None)
     yield from _left(
         loader, tuple(experiments), tuple(chosen.items()), frozenset(values)
     )

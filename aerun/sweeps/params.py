@@ -32,20 +32,20 @@ def merged(params: Mapping[str, Any] | None, typed: Sequence[str]) -> list[str]:
     return [*left, *typed]
 
 
+def nested(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Every dotted key below a node, with its value."""
+    for name, value in node.items():
+        key = f"{prefix}{getattr(name, 'text', name)}"
+        yield key, value
+        if isinstance(value, Mapping):
+            yield from nested(value, f"{key}.")
+
+
 def _keys(overrides: Sequence[Override]) -> Iterator[str]:
     """Every key that is given a value, also inside of ``trainer={lr: 0.1}``."""
     for override in overrides:
-        key = _dotted(override.key_or_group)
-        yield key
-        yield from _inner(override.value(), key)
-
-
-def _inner(value: Any, prefix: str) -> Iterator[str]:
-    if isinstance(value, Mapping):
-        for name, inner in value.items():
-            key = f"{prefix}.{getattr(name, 'text', name)}"
-            yield key
-            yield from _inner(inner, key)
+        whole = {_dotted(override.key_or_group): override.value()}
+        yield from (key for key, _ in nested(whole))
 
 
 def _dotted(key: str) -> str:

@@ -5,18 +5,22 @@ from dataclasses import replace
 from typing import Any
 
 from hydra.errors import HydraException
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from aerun.config.compose import Composer, as_typed
+from aerun.config.compose import CONFIG_NAME, Composer, as_typed
 from aerun.config.leftovers import choices_of, options_of
 from aerun.config.mistakes import BadRequest, Mistake
-from aerun.sweeps.params import merged
+from aerun.options import show
+from aerun.sweeps.params import merged, nested
 
 
 def with_presets(
     composer: Composer, config: DictConfig, typed: Sequence[str], *, multirun: bool
 ) -> list[str]:
-    """The overrides of a request, those of its presets included.
+    """The overrides of a request, its presets written out.
+
+    So a sweep that is continued needs no preset, and can be extended by another.
 
     Args:
         composer: That composed it.
@@ -28,20 +32,23 @@ def with_presets(
         BadRequest: A preset without ``-m``; several, but no list of them; a preset has
             a key that nothing chosen has, or a value that cannot be.
     """
-    _one_choice(composer, typed)
-    node = config.hydra.sweeper.get("params")
-    if not node:
-        return list(typed)
+    meant = composer.as_groups(typed)
+    rest = _without_choice(composer, meant)
     presets = options_of("sweep", config.hydra)
+    node = config.hydra.sweeper.get("params")
+    if not presets and not node:
+        return list(typed)
     if not multirun:
         name = f"sweep={','.join(presets)}" if presets else "hydra.sweeper.params"
         problem = "makes several runs; add -m."
         raise BadRequest(as_typed([Mistake(typed=name, problem=problem)], typed))
+    if mistakes := [m for name in presets for m in _strays(composer, name)]:
+        raise BadRequest(mistakes)
     if not isinstance(node, DictConfig):
         problem = "must hold keys with their values, model.code: 2,4,8 for example."
         raise BadRequest([Mistake(typed="hydra.sweeper.params", problem=problem)])
     params: Any = OmegaConf.to_container(node, resolve=False)  # each job's to resolve
-    overrides = merged(params, composer.as_groups(typed))
+    overrides = [*_choices(composer, meant, presets), *merged(params, rest)]
     try:
         _compose_first(composer, overrides)
     except BadRequest as error:
@@ -51,14 +58,41 @@ def with_presets(
     return overrides
 
 
-def _one_choice(composer: Composer, typed: Sequence[str]) -> None:
-    """Refuse what would sweep over presets, or take the last of them only."""
-    parsed = composer.parser.parse_overrides(composer.as_groups(typed))
+def _without_choice(composer: Composer, meant: Sequence[str]) -> list[str]:
+    """All but the choice of presets; one that would sweep over them is refused."""
+    parsed = composer.parser.parse_overrides(list(meant))
     chosen = [override for override in parsed if override.key_or_group == "sweep"]
-    several = [str(o.input_line).partition("=")[2] for o in chosen]
     if len(chosen) > 1 or any(override.is_sweep_override() for override in chosen):
+        several = [str(o.input_line).partition("=")[2] for o in chosen]
         problem = f"write several presets as a list: '+sweep=[{','.join(several)}]'."
         raise BadRequest([Mistake(typed=f"sweep={several[0]}", problem=problem)])
+    return [text for text, o in zip(meant, parsed, strict=True) if o not in chosen]
+
+
+def _strays(composer: Composer, preset: str) -> Iterator[Mistake]:
+    """What a preset sets elsewhere: a job would not have it."""
+    loader: Any = composer.loader
+    found = loader.repository.load_config(f"sweep/{preset}").config
+    place = "hydra.sweeper.params"
+    for key, value in nested(OmegaConf.to_container(found, resolve=False)):
+        inside = f"{key}.".startswith(f"{place}.")
+        if not inside and not isinstance(value, Mapping):
+            where = f"in the preset {preset}: write it below {place}"
+            problem = f"{where}, as {key}: {show(value)}."
+            yield Mistake(typed=key, problem=problem)
+
+
+def _choices(
+    composer: Composer, meant: Sequence[str], presets: Sequence[str]
+) -> list[str]:
+    """What the presets choose, and nobody else did."""
+    loader: Any = composer.loader
+    found = loader.compute_defaults_list(CONFIG_NAME, list(meant), RunMode.MULTIRUN)
+    by = {f"sweep/{name}" for name in presets}
+    told = found.overrides.override_metadata
+    groups = [g for g in told if told[g].containing_config_path in by]
+    choices = found.overrides.override_choices
+    return [f"{group}={show(choices[group])}" for group in groups]
 
 
 def _compose_first(composer: Composer, overrides: Sequence[str]) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from making import CONF, later, options
 
@@ -42,23 +41,18 @@ def commands(preset: str) -> list[tuple[list[str], int | None]]:
     return found
 
 
-def jobs_of(overrides: list[str]) -> list[list[str]]:
-    """The overrides of every job of presets, read from their files."""
-    params: dict[str, str] = {}
-    for name in re.findall(r"\w+", overrides[0].partition("=")[2]):
-        preset = yaml.safe_load((CONF / f"sweep/{name}.yaml").read_text())
-        params |= preset["hydra"]["sweeper"]["params"]
-    composer = Composer()
-    asked = composer.as_groups(merged(params, overrides))
-    (jobs,) = BasicSweeper.split_arguments(composer.parser.parse_overrides(asked), None)
-    return jobs
-
-
 def planned(*overrides: str) -> list[str]:
     """What a sweep with presets takes as its overrides."""
     composer = Composer()
     config = composer.compose(overrides, multirun=True)
     return with_presets(composer, config, overrides, multirun=True)
+
+
+def jobs_of(*overrides: str) -> list[list[str]]:
+    """The overrides of every job of a sweep with presets."""
+    parsed = Composer().parser.parse_overrides(planned(*overrides))
+    (jobs,) = BasicSweeper.split_arguments(parsed, None)
+    return jobs
 
 
 def approved(job: list[str]) -> dict[str, Any]:
@@ -98,7 +92,7 @@ def test_what_is_typed_replaces_what_a_preset_sweeps(params, typed, left) -> Non
 def test_a_preset_keeps_its_promise(preset: str) -> None:
     """Its first command makes as many jobs as it says; one of them is good."""
     overrides, promised = commands(preset)[0]
-    jobs = jobs_of(overrides)
+    jobs = jobs_of(*overrides)
     assert overrides[0] == f"+sweep={preset}"
     assert len({*map(tuple, jobs)}) == len(jobs) == promised
     approved(jobs[0])
@@ -110,7 +104,7 @@ def test_a_preset_keeps_its_promise(preset: str) -> None:
 def test_every_job_of_a_preset_is_good(preset: str) -> None:
     """Of every command of its comment; no two jobs of it are the same run."""
     for overrides, promised in commands(preset):
-        jobs = jobs_of(overrides)
+        jobs = jobs_of(*overrides)
         assert promised in (None, len(jobs))
         requests = [approved(job) for job in jobs]
         assert all(requests.count(request) == 1 for request in requests)
@@ -123,13 +117,13 @@ def test_code_and_optimizer_are_for_any_model(model: str) -> None:
     """Each of their jobs is good with every model that there is."""
     few = ["model.bottleneck.k=1"] if model == "k_sparse" else []
     for preset, number in (("code", 6), ("optimizer", 15)):
-        jobs = jobs_of([f"+sweep={preset}", f"model={model}", *few])
+        jobs = jobs_of(f"+sweep={preset}", f"model={model}", *few)
         assert len([approved(job) for job in jobs]) == number
 
 
 def test_lecture_lists_every_taught_experiment() -> None:
     """One job each, none forgotten."""
-    jobs = jobs_of(["+sweep=lecture"])
+    jobs = jobs_of("+sweep=lecture")
     assert sorted(job[0] for job in jobs) == [
         f"experiment=lecture/{n}" for n in LECTURE
     ]
@@ -140,7 +134,7 @@ def test_models_takes_the_users_own_too(here: Path, monkeypatch) -> None:
     (here / "own/model").mkdir(parents=True)
     (here / "own/model/mine.yaml").write_text("defaults: [simple, _self_]\ncode: 2\n")
     monkeypatch.setenv("AERUN_CONFIG_PATH", str(here / "own"))
-    names = {job[0] for job in jobs_of(["+sweep=models"])}
+    names = {job[0] for job in jobs_of("+sweep=models")}
     assert names == {f"model={name}" for name in [*MODELS, "mine"]}
 
 
@@ -156,7 +150,7 @@ def test_typed_values_and_choices_win(accepted: Accepted) -> None:
 
 def test_an_experiment_wins_over_a_preset() -> None:
     """Its model stays, and so do its values; the preset's grid is laid over it."""
-    jobs = jobs_of(["+sweep=noise", "experiment=lecture/conv"])
+    jobs = jobs_of("+sweep=noise", "experiment=lecture/conv")
     assert len(jobs) == 5
     request = approved(jobs[1])
     assert request["model"]["hidden"] == [16, 32]
@@ -166,8 +160,19 @@ def test_an_experiment_wins_over_a_preset() -> None:
 
 def test_two_presets_are_swept_together() -> None:
     """Given as a list; what is typed beside them varies fastest."""
-    asked = ["+sweep=[code,seeds]", "model.code=2,3", "trainer.lr=0.1,1"]
-    assert planned(*asked) == ["seed=0,1,2,3,4", *asked]
+    typed = ["model.code=2,3", "trainer.lr=0.1,1"]
+    assert planned("+sweep=[code,seeds]", *typed) == ["seed=0,1,2,3,4", *typed]
+
+
+def test_a_preset_is_written_out() -> None:
+    """Its choices too, so that another one may extend the sweep."""
+    grid = "corruption.probability=0,0.1,0.25,0.5,0.75"
+    assert sorted(planned("+sweep=noise")) == [grid, "corruption=masking",
+                                               "model=denoising"]  # fmt: skip
+    assert planned("sweep=noise", "corruption=salt_pepper", "model=vae") == [
+        grid, "corruption=salt_pepper", "model=vae"]  # fmt: skip
+    typed = ["experiment=lecture/conv", "seed=0,1"]
+    assert planned("+sweep=noise", *typed) == ["corruption=masking", grid, *typed]
 
 
 def test_ones_own_preset_works(here: Path, monkeypatch) -> None:
@@ -175,11 +180,12 @@ def test_ones_own_preset_works(here: Path, monkeypatch) -> None:
     (here / "own/sweep").mkdir(parents=True)
     (here / "own/sweep/mine.yaml").write_text(
         "# @package _global_\n"
+        "defaults: [override /regularizer: [l1, weight_decay]]\n"
         "hydra: {sweeper: {params: {model.hidden: '[8],[8,4]', trainer.epochs: 3}}}\n"
     )
     monkeypatch.setenv("AERUN_CONFIG_PATH", str(here / "own"))
-    mine = ["model.hidden=[8],[8,4]", "trainer.epochs=3"]
-    assert planned("sweep=mine") == [*mine, "sweep=mine"]
+    mine = ["regularizer=[l1, weight_decay]", "model.hidden=[8],[8,4]"]
+    assert planned("sweep=mine") == [*mine, "trainer.epochs=3"]
 
 
 # -- what is refused -------------------------------------------------------------------
@@ -216,22 +222,24 @@ def test_a_mistake_with_presets_is_one_message(
 
 
 @pytest.mark.parametrize(
-    ("params", "said"),
+    ("body", "said"),
     [
-        ("{model.cod: '1,2'}", ["model.cod=1,2: in the preset mine: no such key"]),
-        ("{model.code: '1,,2'}", ["in the preset mine: cannot be read"]),
-        ("{model.code: '0,1'}", ["in the job ", "sweep=mine", "at least 1"]),
-        later("{model: 'simple,vea'}", ["in the preset mine: ", "Did you mean 'vae'?"]),
-        later("[model.code]", ["params: must hold keys with their values"]),
-        ("{model.code: ", ["sweep/mine.yaml", "is no valid YAML"]),
+        ("params: {model.cod: '1,2'}", ["cod=1,2: in the preset mine: no such key"]),
+        ("params: {model.code: '1,,2'}", ["in the preset mine: cannot be read"]),
+        ("params: {model.code: '0,1'}", ["in the job model.code=0", "at least 1"]),
+        ("max_batch_size: 2", ["preset mine: write it below hydra.sweeper.params"]),
+        ("params: {model.code: ", ["sweep/mine.yaml", "is no valid YAML"]),
+        later("params: {model: 'simple,vea'}", ["preset mine: ", "mean 'vae'?"]),
+        later("params: [model.code]", ["params: must hold keys with their values"]),
+        later("params: {}", ["params: must hold keys with their values"]),
     ],
 )
 def test_a_mistake_inside_a_preset_names_it(
-    here: Path, refused: Refused, monkeypatch, params: str, said: list[str]
+    here: Path, refused: Refused, monkeypatch, body: str, said: list[str]
 ) -> None:
     """An own preset with an unknown key, a bad value or broken YAML."""
     (here / "own/sweep").mkdir(parents=True)
-    text = f"# @package _global_\nhydra: {{sweeper: {{params: {params}}}}}\n"
+    text = f"# @package _global_\nhydra: {{sweeper: {{{body}}}}}\n"
     (here / "own/sweep/mine.yaml").write_text(text)
     monkeypatch.setenv("AERUN_CONFIG_PATH", str(here / "own"))
     message = refused("-m", "+sweep=mine")
