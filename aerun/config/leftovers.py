@@ -7,11 +7,11 @@ from typing import Any
 
 from hydra.core.default_element import GroupDefault
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from aerun.config.compose import CONFIG_NAME, dotted_keys
+from aerun.config.grammar import parse
 
 log = logging.getLogger("aerun")
 
@@ -46,12 +46,9 @@ def without_leftovers(config: DictConfig, hydra: Any, *, say: bool) -> DictConfi
 
 def _typed(hydra: Any) -> list[Any]:
     """The overrides of the command line, parsed."""
-    loader = GlobalHydra.instance().config_loader()
-    parser = OverridesParser.create(config_loader=loader)
     # As typed: an interpolation in them is not ours to resolve.
     typed: Any = OmegaConf.to_container(hydra.overrides.task, resolve=False)
-    parsed: list[Any] = parser.parse_overrides(typed)
-    return parsed
+    return parse(typed, GlobalHydra.instance().config_loader())
 
 
 def options_of(group: str, hydra: Any) -> list[str]:

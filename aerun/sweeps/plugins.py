@@ -7,10 +7,11 @@ from hydra.core.plugins import Plugins
 
 @lru_cache
 def register() -> None:
-    """Make Hydra trust ``conf/hydra/sweeper/aerun.yaml``; once per process."""
+    """Make Hydra trust what ``conf/hydra`` names of aerun; once per process."""
     plugins = Plugins.instance()
     # The scan above re-executes Hydra's own plug-in modules, so a sweeper that uses
     # them must be imported after it.
+    from aerun.sweeps.launching import SerialLauncher
     from aerun.sweeps.sweeper import Sweeper
 
     trusted = getattr(plugins, "is_in_toplevel_plugins_module", None)
@@ -19,3 +20,4 @@ def register() -> None:
             lambda name: name.startswith("aerun.") or trusted(name)
         )
     plugins.register(Sweeper)
+    plugins.register(SerialLauncher)

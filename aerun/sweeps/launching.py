@@ -1,0 +1,110 @@
+"""The launcher of one process: jobs one after the other, without composing anew."""
+
+import logging
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra._internal.core_plugins.basic_launcher import BasicLauncher
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, OmegaConf
+
+from aerun.config.approve import asked
+from aerun.config.compose import contained, of_sweep
+from aerun.sweeps.composing import SharedLoader
+from aerun.sweeps.job import carry_out
+
+log = logging.getLogger("aerun")
+
+
+class SerialLauncher(Launcher):
+    """Gives jobs what the basic launcher of Hydra gives them, in a fraction of the time."""
+
+    def setup(
+        self,
+        *,
+        hydra_context: HydraContext,
+        task_function: TaskFunction,
+        config: DictConfig,
+    ) -> None:
+        """Take Hydra's objects and the request."""
+        self._basic = BasicLauncher()
+        self._basic.setup(
+            hydra_context=hydra_context, task_function=task_function, config=config
+        )
+        self.config = config
+        loader = hydra_context.config_loader
+        self._loader = (
+            loader if isinstance(loader, SharedLoader) else SharedLoader(loader)
+        )
+
+    def launch(
+        self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
+    ) -> Sequence[JobReturn]:
+        """Carry out jobs in order; those that fail stop no other."""
+        hydra = self.config.hydra
+        if hydra.callbacks or hydra.job.env_set or hydra.job.chdir:
+            return self._basic.launch(job_overrides, initial_job_idx)
+        return [
+            self._carry_out(list(overrides), initial_job_idx + index)
+            for index, overrides in enumerate(job_overrides)
+        ]
+
+    def _carry_out(self, overrides: list[str], number: int) -> JobReturn:
+        with self._loader.lent(self.config, overrides) as config:
+            folder = Path(str(config.hydra.sweep.dir)).absolute()
+            directory = folder / str(config.hydra.sweep.subdir)
+            record = _record(config, number, directory)
+            sweep = of_sweep(config)
+
+        def request() -> dict[str, Any]:
+            with self._loader.lent(self.config, overrides) as config:
+                return asked(config, say=True)
+
+        _write(record, directory)
+        given = JobReturn(overrides=overrides, working_dir=os.getcwd())
+        try:
+            given.return_value = carry_out(folder, directory, request, sweep)
+            given.status = JobStatus.COMPLETED
+        except Exception as error:
+            given.return_value = error
+            given.status = JobStatus.FAILED
+        return given
+
+
+def _record(config: DictConfig, number: int, directory: Path) -> dict[str, Any]:
+    """What Hydra records of a job, by file."""
+    node: Any = OmegaConf.to_container(config.hydra, resolve=False)
+    node["job"] |= {"num": number, "id": number}
+    node["runtime"]["output_dir"] = str(directory)
+    return {
+        "config.yaml": {**contained(config, resolve=False), "sweep": of_sweep(config)},
+        "hydra.yaml": {"hydra": node},
+        "overrides.yaml": node["overrides"]["task"],
+    }
+
+
+def _write(record: Mapping[str, Any], directory: Path) -> None:
+    folder = directory / ".hydra"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in record.items():
+        text = yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
+    """Puts texts in quotes that OmegaConf could take for numbers: 1e-3."""
+
+
+def _text(dumper: Any, value: str) -> Any:
+    plain = re.fullmatch(r"[A-Za-z_/$][\w./${}: -]*", value)
+    style = None if plain else "'"
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+
+_Dumper.add_representer(str, _text)
