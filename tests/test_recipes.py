@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import promised
 import pytest
+import sweeping
 import torch
 from PIL import Image
 
@@ -70,7 +71,7 @@ def reader(alone: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     np.savez(
         alone / "faces.npz", x=faces, y=labels, x_test=faces[:9], y_test=labels[:9]
     )
-    shown = PAGES["own_parts"] + PAGES["trackers"]
+    shown = PAGES["own_parts"] + PAGES["trackers"] + PAGES["sweeps"]
     for block in _blocks(shown, "(?:python|yaml)"):
         for part in re.split(r"^# (?=\S+\.(?:py|yaml)$)", block, flags=re.MULTILINE):
             name, _, content = part.partition("\n")
@@ -301,6 +302,7 @@ PROMISES = {
     "TensorBoard": promised.tensorboard,
     "A tracker of your own": promised.mlflow,
     "As ONNX files": promised.onnx,
+    **sweeping.PROMISES,
 }
 
 
