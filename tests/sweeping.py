@@ -1,11 +1,10 @@
 """What the page on sweeps says that its commands leave."""
 
-import json
 import re
 from pathlib import Path
 
 from aerun.cli import main
-from aerun.sweeps.manifest import COMPLETED, Job, Manifest
+from aerun.sweeps.manifest import COMPLETED, FAILED, PENDING, SUPERSEDED, Job, Manifest
 
 PAGE = Path(__file__).parents[1] / "docs/sweeps.md"
 SMALL = ("trainer.epochs=1", "trainer.threads=1", "trainer.preview_every=0",
@@ -28,14 +27,8 @@ def _grids(folder: Path, run: Path, printed: str) -> None:
 
 def _presets(folder: Path, run: Path, printed: str) -> None:
     code, noise, both, own = _sweeps(folder)
-    assert [job.values["model.code"] for job in code] == [
-        "1",
-        "2",
-        "4",
-        "8",
-        "16",
-        "32",
-    ]
+    sizes = [int(job.values["model.code"]) for job in code]
+    assert sizes == [1, 2, 4, 8, 16, 32]
     assert [job.values["corruption.probability"] for job in noise] == ["0.1", "0.5"]
     assert {job.values["model"] for job in noise} == {"denoising"}
     pairs = {(job.values["model.code"], job.values["seed"]) for job in both}
@@ -74,16 +67,14 @@ def _continued(folder: Path, run: Path, printed: str) -> None:
 def _failed(folder: Path, run: Path, printed: str) -> None:
     asked = ["model=linear", "trainer.lr=1e30,0.01", "hydra.sweep.dir=s"]
     assert main(["-m", *asked, "sweep.fail_fast=true", *SMALL]) == 1
-    assert [job.state for job in Manifest("s").jobs()] == ["failed", "pending"]
+    assert [job.state for job in Manifest("s").jobs()] == [FAILED, PENDING]
     assert main(["task=resume", "run=s", "sweep.fail_fast=false"]) == 1
     again, other = Manifest("s").jobs()
     assert (again.directory, other.state) == ("0_2", COMPLETED)
     assert (folder / "s/0").is_dir(), "what it left is kept"
     assert main(["task=resume", "run=s", "trainer.lr=0.01,0.1"]) == 0
-    states = [
-        job["state"] for job in json.loads(Path("s/manifest.json").read_text())["jobs"]
-    ]
-    assert states == ["superseded", COMPLETED, COMPLETED]
+    states = [job.state for job in Manifest("s").jobs()]
+    assert states == [SUPERSEDED, COMPLETED, COMPLETED]
 
 
 PROMISES = {

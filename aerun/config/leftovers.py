@@ -28,18 +28,18 @@ def without_leftovers(config: DictConfig, hydra: Any, *, say: bool) -> DictConfi
         hydra: Hydra's own node.
         say: Whether to say what was left out.
     """
-    leftovers = list(_leftovers(hydra))
-    if not leftovers:
+    gone = list(leftovers(hydra))
+    if not gone:
         return config
     kept = config.copy()
-    for key in leftovers:
+    for key in gone:
         parent, _, name = key.rpartition(".")
         node = OmegaConf.select(kept, parent) if parent else kept
         with open_dict(node):
             del node[name]
     if say:
         names = " and ".join(options_of("experiment", hydra))
-        keys = ", ".join(leftovers)
+        keys = ", ".join(gone)
         log.info("Left out of %s, for other choices: %s.", names, keys)
     return kept
 
@@ -65,7 +65,8 @@ def options_of(group: str, hydra: Any) -> list[str]:
     return [str(name)] if name else []
 
 
-def _leftovers(hydra: Any) -> Iterator[str]:
+def leftovers(hydra: Any) -> Iterator[str]:
+    """The keys of a composed config that are left out, given Hydra's own node."""
     loader: Any = GlobalHydra.instance().config_loader()
     parsed = _typed(hydra)
     experiments = options_of("experiment", hydra)

@@ -38,6 +38,9 @@ class SharedLoader:
         """What Hydra's own gives for one job, ``.hydra`` included."""
         with self.lent(master_config, sweep_overrides) as config:
             own = deepcopy(config)
+        with open_dict(own.hydra):
+            node: Any = OmegaConf.to_container(own.hydra, resolve=False)
+            own.hydra.merge_with(self.recorded(node, sweep_overrides))
         OmegaConf.copy_cache(from_config=master_config, to_config=own)
         return own
 
@@ -57,39 +60,42 @@ class SharedLoader:
             composed = self._loader.load_sweep_config(master_config, list(lines))
             self._composed[key] = composed
         config = self._composed[key]
-        if not values:
-            yield config
-            return
-        keys = [override.key_or_group for override in values]
-        keys += ["hydra.overrides.task", "hydra.overrides.hydra"]
-        keys += ["hydra.job.override_dirname"]
-        before = {key: _content(config, key) for key in dict.fromkeys(keys)}
+        own = [_line(override) for override in parsed if not _is_of_hydra(override)]
+        config.hydra.overrides.task = own
+        keys = dict.fromkeys(override.key_or_group for override in values)
+        before = {key: _content(config, key) for key in keys}
         try:
-            self._set(config, values, parsed)
+            self._loader._apply_overrides_to_config(values, config)
             yield config
         finally:
             for changed, (there, content) in before.items():
                 if there:
                     OmegaConf.update(config, changed, content, merge=False)
 
-    def _set(
-        self, config: DictConfig, values: list[Override], parsed: list[Override]
-    ) -> None:
-        self._loader._apply_overrides_to_config(values, config)
-        own = [override for override in parsed if not override.is_hydra_override()]
-        hydra = config.hydra
-        with open_dict(hydra):
-            hydra.overrides.task = [_line(override) for override in own]
-            hydra.overrides.hydra += [
-                _line(override) for override in values if override.is_hydra_override()
-            ]
-            named = hydra.job.config.override_dirname
-            hydra.job.override_dirname = get_overrides_dirname(
-                overrides=own,
-                kv_sep=named.kv_sep,
-                item_sep=named.item_sep,
-                exclude_keys=named.exclude_keys,
-            )
+    def recorded(
+        self, node: dict[str, Any], sweep_overrides: Sequence[str]
+    ) -> dict[str, Any]:
+        """What Hydra says of a job's overrides, beside those of the task.
+
+        Args:
+            node: Hydra's own, plain, without that.
+            sweep_overrides: Of the job.
+        """
+        parsed = parse(sweep_overrides, self._loader)
+        named = node["job"]["config"]["override_dirname"]
+        name = get_overrides_dirname(
+            overrides=[override for override in parsed if not _is_of_hydra(override)],
+            kv_sep=named["kv_sep"],
+            item_sep=named["item_sep"],
+            exclude_keys=named["exclude_keys"],
+        )
+        lines = [_line(override) for override in parsed if _is_of_hydra(override)]
+        known = node["overrides"]["hydra"]
+        more = [line for line in lines if line not in known]
+        return {
+            "job": node["job"] | {"override_dirname": name},
+            "overrides": node["overrides"] | {"hydra": [*known, *more]},
+        }
 
     def _is_value(self, override: Override) -> bool:
         key = override.key_or_group
@@ -103,6 +109,10 @@ class SharedLoader:
     def _is_choice(self, override: Override) -> bool:
         group = self._loader.repository.group_exists(override.key_or_group)
         return group and not isinstance(override.value(), dict)
+
+
+def _is_of_hydra(override: Override) -> bool:
+    return bool(override.is_hydra_override())
 
 
 def _line(override: Override) -> str:

@@ -16,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from aerun.config.approve import asked
 from aerun.config.compose import contained, of_sweep
+from aerun.config.leftovers import leftovers
 from aerun.sweeps.composing import SharedLoader
 from aerun.sweeps.job import carry_out
 
@@ -23,7 +24,7 @@ log = logging.getLogger("aerun")
 
 
 class SerialLauncher(Launcher):
-    """Gives jobs what the basic launcher of Hydra gives them, in a fraction of the time."""
+    """Gives jobs what Hydra's basic launcher gives them, in a fraction of the time."""
 
     def setup(
         self,
@@ -59,10 +60,14 @@ class SerialLauncher(Launcher):
         with self._loader.lent(self.config, overrides) as config:
             folder = Path(str(config.hydra.sweep.dir)).absolute()
             directory = folder / str(config.hydra.sweep.subdir)
-            record = _record(config, number, directory)
+            record = self._record(config, overrides, number, directory)
             sweep = of_sweep(config)
+            told = any(leftovers(config.hydra))
+            made = asked(config, say=False)
 
         def request() -> dict[str, Any]:
+            if not told:
+                return made
             with self._loader.lent(self.config, overrides) as config:
                 return asked(config, say=True)
 
@@ -76,17 +81,20 @@ class SerialLauncher(Launcher):
             given.status = JobStatus.FAILED
         return given
 
-
-def _record(config: DictConfig, number: int, directory: Path) -> dict[str, Any]:
-    """What Hydra records of a job, by file."""
-    node: Any = OmegaConf.to_container(config.hydra, resolve=False)
-    node["job"] |= {"num": number, "id": number}
-    node["runtime"]["output_dir"] = str(directory)
-    return {
-        "config.yaml": {**contained(config, resolve=False), "sweep": of_sweep(config)},
-        "hydra.yaml": {"hydra": node},
-        "overrides.yaml": node["overrides"]["task"],
-    }
+    def _record(
+        self, config: DictConfig, overrides: list[str], number: int, directory: Path
+    ) -> dict[str, Any]:
+        """What Hydra records of a job, by file."""
+        node: Any = OmegaConf.to_container(config.hydra, resolve=False)
+        node |= self._loader.recorded(node, overrides)
+        node["job"] |= {"num": number, "id": number}
+        node["runtime"]["output_dir"] = str(directory)
+        own = {**contained(config, resolve=False), "sweep": of_sweep(config)}
+        return {
+            "config.yaml": own,
+            "hydra.yaml": {"hydra": node},
+            "overrides.yaml": node["overrides"]["task"],
+        }
 
 
 def _write(record: Mapping[str, Any], directory: Path) -> None:
