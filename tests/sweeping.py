@@ -34,8 +34,7 @@ def _presets(folder: Path, run: Path, printed: str) -> None:
     pairs = {(job.values["model.code"], job.values["seed"]) for job in both}
     assert len(pairs) == len(both) == 10
     assert len(own) == 6
-    config = (folder / "outputs/latest/config.yaml").read_text()
-    assert "_target_: aerun.corruptions.masking" in config
+    assert {job.values["corruption"] for job in own} == {"masking"}
 
 
 def _directory(folder: Path, run: Path, printed: str) -> None:
@@ -65,10 +64,12 @@ def _continued(folder: Path, run: Path, printed: str) -> None:
 
 
 def _failed(folder: Path, run: Path, printed: str) -> None:
-    asked = ["model=linear", "trainer.lr=1e30,0.01", "hydra.sweep.dir=s"]
-    assert main(["-m", *asked, "sweep.fail_fast=true", *SMALL]) == 1
-    assert [job.state for job in Manifest("s").jobs()] == [FAILED, PENDING]
-    assert main(["task=resume", "run=s", "sweep.fail_fast=false"]) == 1
+    asked = ["-m", "model=linear", "trainer.lr=1e30,0.01", *SMALL]
+    assert main([*asked, "sweep.fail_fast=true", "hydra.sweep.dir=fast"]) == 1
+    assert [job.state for job in Manifest("fast").jobs()] == [FAILED, PENDING]
+    assert main([*asked, "hydra.sweep.dir=s"]) == 1
+    assert [job.state for job in Manifest("s").jobs()] == [FAILED, COMPLETED]
+    assert main(["task=resume", "run=s"]) == 1
     again, other = Manifest("s").jobs()
     assert (again.directory, other.state) == ("0_2", COMPLETED)
     assert (folder / "s/0").is_dir(), "what it left is kept"
