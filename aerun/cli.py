@@ -143,6 +143,9 @@ def request(
     config = composer.compose(overrides, multirun=multirun)
     for line in composer.shadowed(config):
         logging.getLogger("aerun").info("aerun: %s", line)
+    from aerun.sweeps.presets import with_presets
+
+    overrides = with_presets(composer, config, overrides, multirun=multirun)
     try:
         if multirun:
             return _sweep(composer, overrides)

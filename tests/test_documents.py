@@ -102,7 +102,7 @@ def test_the_readme_lists_every_option():
     """The table of choices and conf/ name the same options."""
     table = README.partition("## What can be chosen")[2].partition("Every key")[0]
     for group in ("model", "dataset", "corruption", "loss", "regularizer", "task",
-                  "tracker", "trainer", "model/encoder", "model/bottleneck",
+                  "tracker", "trainer", "sweep", "model/encoder", "model/bottleneck",
                   "trainer/optimizer", "trainer/scheduler"):  # fmt: skip
         (row,) = [r for r in table.splitlines() if r.startswith(f"| `{group}` |")]
         options = {p.stem for p in (ROOT / "conf" / group).glob("*.yaml")}

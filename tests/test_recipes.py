@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import promised
+import promised_sweeps
 import pytest
 import torch
 from PIL import Image
@@ -70,7 +71,7 @@ def reader(alone: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     np.savez(
         alone / "faces.npz", x=faces, y=labels, x_test=faces[:9], y_test=labels[:9]
     )
-    shown = PAGES["own_parts"] + PAGES["trackers"]
+    shown = PAGES["own_parts"] + PAGES["trackers"] + PAGES["sweeps"]
     for block in _blocks(shown, "(?:python|yaml)"):
         for part in re.split(r"^# (?=\S+\.(?:py|yaml)$)", block, flags=re.MULTILINE):
             name, _, content = part.partition("\n")
@@ -305,6 +306,7 @@ PROMISES = {
     "A search": promised.search,
     "Options of a search": promised.searches,
     "A search that was stopped": promised.nothing,
+    **promised_sweeps.PROMISES,
 }
 
 

@@ -1,5 +1,6 @@
 """Composes a request with Hydra, and finds all mistakes where that fails."""
 
+import functools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -8,6 +9,7 @@ from typing import Any
 
 import yaml
 from hydra._internal.hydra import Hydra
+from hydra.core.default_element import GroupDefault
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -64,13 +66,17 @@ class Composer:
         except Exception as error:  # whatever Hydra or YAML raise on a bad request
             mistakes = list(self._diagnose(meant, multirun)) or [explained(error)]
             raise BadRequest(as_typed(mistakes, overrides)) from error
-        if multirun and self._swept_problems(meant):
+        if multirun and self.swept_problems(meant):
             mistakes = list(self._diagnose(meant, multirun))
             raise BadRequest(as_typed(mistakes, overrides))
         return config
 
     def as_groups(self, overrides: Sequence[str]) -> list[str]:
-        """``trainer.optimizer=sgd`` as ``trainer/optimizer=sgd``, which it means."""
+        """``trainer.optimizer=sgd`` as ``trainer/optimizer=sgd``, which it means.
+
+        And ``+sweep=seeds`` as ``sweep=seeds``: Hydra adds nothing to a group of which
+        none is chosen.
+        """
         rewritten = []
         for override in overrides:
             key, equals, value = override.partition("=")
@@ -78,8 +84,17 @@ class Composer:
             choice = equals and "." in key and value.isidentifier() and "@" not in key
             if choice and self.loader.repository.group_exists(group):
                 override = f"{group}={value}"
+            elif key.startswith("+") and key[1:] in self._open_groups:
+                override = override[1:]
             rewritten.append(override)
         return rewritten
+
+    @functools.cached_property
+    def _open_groups(self) -> set[str]:
+        """Groups of which nothing is chosen unless it is typed."""
+        defaults = self.loader.repository.load_config(CONFIG_NAME).defaults_list
+        groups = (each for each in defaults if isinstance(each, GroupDefault))
+        return {str(each.group) for each in groups if each.value is None}
 
     def _compose(self, overrides: Sequence[str], mode: RunMode) -> DictConfig:
         return self.hydra.compose_config(
@@ -186,7 +201,7 @@ class Composer:
                 said.append(f"{group}={name} is your own, {own[0] / file}.")
         return said
 
-    def _swept_problems(self, overrides: Sequence[str]) -> bool:
+    def swept_problems(self, overrides: Sequence[str]) -> bool:
         """Whether a swept option does not exist; composition alone cannot see it."""
         parsed = self.parser.parse_overrides(list(overrides))
         exists = self.loader.repository.group_exists

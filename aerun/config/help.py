@@ -14,7 +14,7 @@ from aerun.config.mistakes import BadRequest, Mistake, did_you_mean, listed
 
 _WIDTH, _HEIGHT = 80, 40
 _ORDER = ("model", "dataset", "corruption", "loss", "regularizer", "trainer", "tracker",
-          "task", "experiment")  # fmt: skip
+          "task", "experiment", "sweep")  # fmt: skip
 
 _HEAD = """\
 aerun trains any autoencoder: compose a model, a data set, a loss and more.
@@ -62,8 +62,9 @@ def overview(composer: Composer) -> str:
               for group, options in groups.items()}  # fmt: skip
     fixed = f"{_HEAD}\n\n{_TAIL}".count("\n") + 1
     while sum(map(len, blocks.values())) + fixed > _HEIGHT:
-        group = max(blocks, key=lambda name: len(blocks[name]))
-        if len(blocks[group]) <= 2:
+        # Of equally long ones the last, which is the least often asked for.
+        group = max(reversed(blocks), key=lambda name: len(blocks[name]))
+        if len(blocks[group]) < 2:
             break  # so many groups that no list is to blame
         blocks[group] = _cut(group, blocks[group], column)
     lines = [line for block in blocks.values() for line in block]

@@ -38,7 +38,7 @@ def without_leftovers(config: DictConfig, hydra: Any, *, say: bool) -> DictConfi
         with open_dict(node):
             del node[name]
     if say:
-        names = " and ".join(_experiments(hydra, _typed(hydra)))
+        names = " and ".join(options_of("experiment", hydra))
         keys = ", ".join(gone)
         log.info("Left out of %s, for other choices: %s.", names, keys)
     return kept
@@ -51,12 +51,17 @@ def _typed(hydra: Any) -> list[Any]:
     return parse(typed, GlobalHydra.instance().config_loader())
 
 
-def _experiments(hydra: Any, typed: list[Any]) -> list[str]:
-    """The chosen ones, in order; of a list Hydra records no choice."""
-    values = [o.value() for o in typed if o.key_or_group == "experiment"]
-    if values and isinstance(values[-1], list):
+def options_of(group: str, hydra: Any) -> list[str]:
+    """What was chosen of a group of which several may be, in order.
+
+    Args:
+        group: ``experiment``, for example.
+        hydra: Hydra's own node.
+    """
+    values = [o.value() for o in _typed(hydra) if o.key_or_group == group]
+    if values and isinstance(values[-1], list):  # of which Hydra records no choice
         return [str(name) for name in values[-1]]
-    name = hydra.runtime.choices.get("experiment")
+    name = hydra.runtime.choices.get(group)
     return [str(name)] if name else []
 
 
@@ -64,7 +69,7 @@ def leftovers(hydra: Any) -> Iterator[str]:
     """The keys of a composed config that are left out, given Hydra's own node."""
     loader: Any = GlobalHydra.instance().config_loader()
     parsed = _typed(hydra)
-    experiments = _experiments(hydra, parsed)
+    experiments = options_of("experiment", hydra)
     if not experiments:
         return
     is_group = loader.repository.group_exists
@@ -108,7 +113,7 @@ def _left(
         composed = loader.load_configuration(CONFIG_NAME, [*choices], RunMode.RUN)
         return set(dotted_keys(composed))
 
-    theirs = dict(c for each in found for c in _choices(each.defaults_list))
+    theirs = dict(c for each in found for c in choices_of(each.defaults_list))
     kept = [f"{g}={o}" for g, o in theirs.items() if g not in chosen]
     now = keys_of([*kept, *chosen.values()])
     set_keys = dict.fromkeys(k for each in found for k in dotted_keys(each.config))
@@ -128,7 +133,7 @@ def _left(
     return tuple(gone)
 
 
-def _choices(defaults: Any) -> Iterator[tuple[str, str]]:
+def choices_of(defaults: Any) -> Iterator[tuple[str, str]]:
     """What the defaults list of an experiment overrides: groups and options."""
     for default in defaults or []:
         if not isinstance(default, GroupDefault) or not default.override:

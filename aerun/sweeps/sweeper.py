@@ -31,8 +31,11 @@ class Sweeper(HydraSweeper):
     hydra_context: HydraContext
     config: DictConfig
 
-    def __init__(self, max_batch_size: int | None) -> None:
-        """Run so many jobs per call of the launcher; None: all in one."""
+    def __init__(self, max_batch_size: int | None, params: Any = None) -> None:
+        """Run so many jobs per call of the launcher; None: all in one.
+
+        What presets sweep (``params``) was merged into the overrides before.
+        """
         self.max_batch_size = max_batch_size
 
     def setup(
