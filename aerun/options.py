@@ -133,8 +133,8 @@ def option_types(target: Any) -> dict[str, Any]:
         Annotations of all keyword-only parameters but ``draws``.
     """
     if not inspect.isclass(target):
-        return _keywords(target)
-    options = _keywords(target.__init__)
+        return dict(_keywords(target))
+    options = dict(_keywords(target.__init__))
     if issubclass(target, nn.Module):
         options |= _keywords(target.forward)
     return options
@@ -155,7 +155,8 @@ def _text(bound: float) -> str:
     return str(bound) if isinstance(bound, int) else f"{bound:g}"
 
 
-def _keywords(function: Any) -> dict[str, Any]:
+@functools.lru_cache(maxsize=1000)  # each is asked for several times in a run
+def _keywords(function: Any) -> Mapping[str, Any]:
     bound: Mapping[str, Any] = {}
     if isinstance(function, functools.partial):  # a formula with settled options
         function, bound = function.func, function.keywords

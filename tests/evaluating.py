@@ -1,12 +1,14 @@
 """Short runs that are evaluated, each once."""
 
 import json
+import shutil
 from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from making import draw_nothing
 
 from aerun.cli import main
 
@@ -42,7 +44,9 @@ class Evaluated:
         """The directory of a run."""
         directory = self.folder / name
         if not directory.exists():
-            quiet(f"hydra.run.dir={name}", *FEW, *RUNS[name])
+            with pytest.MonkeyPatch.context() as patch:
+                draw_nothing(patch)
+                quiet(f"hydra.run.dir={name}", *FEW, *RUNS[name])
         return directory
 
     def again(self, name: str, *overrides: str) -> Path:
@@ -87,9 +91,13 @@ def work_in(folder: Path, patch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def evaluations(tmp_path_factory: pytest.TempPathFactory) -> Evaluated:
+def evaluations(
+    tmp_path_factory: pytest.TempPathFactory, judge_of_digits: Path
+) -> Evaluated:
     """Runs that the tests of a process share."""
-    return Evaluated(tmp_path_factory.mktemp("evaluated"))
+    folder = tmp_path_factory.mktemp("evaluated")
+    shutil.copytree(judge_of_digits, folder / "cache")
+    return Evaluated(folder)
 
 
 @pytest.fixture

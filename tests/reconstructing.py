@@ -7,17 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from making import draw_nothing
 from PIL import Image
 
 from aerun.cli import main
-from aerun.tasks.pictures import Pictures
 
 Ask = Callable[..., Path]
 
 FEW = ["trainer.epochs=2", "trainer.threads=1", "trainer.preview_every=0",
        "dataset.test=5", "dataset.validation=5"]  # fmt: skip
-
-PICTURES = ("reconstructions", "latent", "filters", "samples", "loss_curves")
 
 FILES = {  # name: (width, height), mode
     "a.jpg": ((20, 24), "RGB"),
@@ -56,8 +54,7 @@ def trained_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     np.save(folder / "vectors.npy", generator.normal(3, 2, (40, 4)))
     with pytest.MonkeyPatch.context() as patch:
         work_in(folder, patch)
-        for picture in PICTURES:  # of the training, which are not looked at here
-            patch.setattr(Pictures, picture, lambda *arguments: None)
+        draw_nothing(patch)
         for name, asked in {
             "coloured": ["dataset=image_folder", "dataset.path=train"],
             "rows": ["dataset=csv", "dataset.path=train.csv"],

@@ -13,6 +13,8 @@ from aerun.evaluation.splits import knob_tensors
 from aerun.models.outputs import Outputs
 from aerun.models.priors import Normal
 
+pytestmark = pytest.mark.usefixtures("unpictured")
+
 GAMES = ["model=aae", "model=adversarial"]
 SHORT = ("device=cpu", "dataset.limit=300", "trainer.batch_size=50", "trainer.epochs=2")
 

@@ -2,10 +2,13 @@
 
 import numpy as np
 import pytest
+from making import draw_nothing
 from sklearn.datasets import load_digits
 
 import aerun
 from aerun.config.mistakes import BadRequest
+
+pytestmark = pytest.mark.usefixtures("unpictured")
 
 SMALL = ["trainer.threads=1", "trainer.epochs=3", "trainer.preview_every=0"]
 
@@ -14,10 +17,12 @@ SMALL = ["trainer.threads=1", "trainer.epochs=3", "trainer.preview_every=0"]
 def vae(tmp_path_factory):
     """A small variational run."""
     where = tmp_path_factory.mktemp("api") / "vae"
-    return aerun.run(
-        [*SMALL, "model=vae", "model.hidden=[32]", "model.code=4",
-         f"hydra.run.dir={where}"]
-    )  # fmt: skip
+    with pytest.MonkeyPatch.context() as patch:
+        draw_nothing(patch)
+        return aerun.run(
+            [*SMALL, "model=vae", "model.hidden=[32]", "model.code=4",
+             f"hydra.run.dir={where}"]
+        )  # fmt: skip
 
 
 def test_run_returns_the_run_with_its_record(vae):

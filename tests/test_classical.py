@@ -17,6 +17,8 @@ from aerun.models import Autoencoder, Decoder, DenseEncoder, Plain
 from aerun.models.bottlenecks import Lifetime, TopK, largest_of_each_map
 from aerun.models.priors import NoPrior
 
+pytestmark = pytest.mark.usefixtures("unpictured")
+
 
 def _uniform(*shape, seed=0):
     generator = torch.Generator().manual_seed(seed)

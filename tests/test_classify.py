@@ -9,14 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 from evaluating import work_in
-from making import later
+from making import draw_nothing, later
 from PIL import Image
-from reconstructing import PICTURES
 
 from aerun.cli import main
 from aerun.evaluation.repeated import Repeated
 from aerun.tasks import classify
-from aerun.tasks.pictures import Pictures
 
 FEW = ["trainer.threads=1", "trainer.preview_every=0"]
 BALANCED = 1210  # ten times the rarest digit of the training part
@@ -38,8 +36,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     np.savez(folder / "half.npz", x=x[:50], y=np.arange(50) % 2, x_test=x[50:])
     with pytest.MonkeyPatch.context() as patch:
         work_in(folder, patch)
-        for picture in PICTURES:  # of the training, which are not looked at here
-            patch.setattr(Pictures, picture, lambda *arguments: None)
+        draw_nothing(patch)
         for name, asked in {
             "digits": ["model=stacked", "trainer.epochs=2"],
             "fresh": ["model=stacked", "trainer.epochs=0", "seed=4"],

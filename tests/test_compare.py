@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from comparing import run_of, write_run
+from making import draw_nothing
 from reconstructing import work_in
 from sklearn.decomposition import PCA
 
@@ -15,13 +16,11 @@ import aerun
 from aerun.cli import main
 from aerun.tasks import compare as module
 from aerun.tasks import side_by_side as drawing
-from aerun.tasks.pictures import Pictures
 
 pytest_plugins = ["reconstructing"]
 
 FEW = ["trainer.epochs=2", "trainer.threads=1", "trainer.preview_every=0",
        "dataset.limit=60", "dataset.test=50", "dataset.validation=50"]  # fmt: skip
-PICTURES = ("reconstructions", "latent", "filters", "samples", "loss_curves", "units")
 
 
 @pytest.fixture(scope="session")
@@ -30,8 +29,7 @@ def compared_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("compared")
     with pytest.MonkeyPatch.context() as patch:
         work_in(folder, patch)
-        for picture in PICTURES:
-            patch.setattr(Pictures, picture, lambda *arguments: None)
+        draw_nothing(patch)
         sweep = ["-m", "model=simple,vae", "seed=0,1", "hydra.sweep.dir=sweep",
                  "model.hidden=[16]"]  # fmt: skip
         assert main([*sweep, *FEW]) == 0

@@ -8,7 +8,11 @@ from owning import MINE, SHORT
 from aerun import failures
 from aerun.cli import main
 
-pytestmark = [pytest.mark.slow, pytest.mark.shared]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.shared,
+    pytest.mark.usefixtures("unpictured"),
+]
 
 pytest_plugins = ["owning"]
 

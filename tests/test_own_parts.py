@@ -13,7 +13,11 @@ import aerun
 from aerun.api import Run
 from aerun.cli import main
 
-pytestmark = [pytest.mark.slow, pytest.mark.shared]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.shared,
+    pytest.mark.usefixtures("unpictured"),
+]
 
 pytest_plugins = ["owning"]
 

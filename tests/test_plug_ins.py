@@ -8,6 +8,8 @@ from owning import MINE, SHORT, options
 from aerun.api import Run
 from aerun.cli import main
 
+pytestmark = pytest.mark.usefixtures("unpictured")
+
 
 def plug_in(folder: Path, name: str, module: str) -> None:
     """A distribution that says where its options are, as pip would leave it."""

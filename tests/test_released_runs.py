@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ import aerun
 from aerun.cli import main
 from aerun.config.mistakes import BadRequest
 from aerun.errors import RunDirectoryError
+
+pytestmark = pytest.mark.usefixtures("unpictured")
 
 RELEASED = Path(__file__).with_name("released")
 RELEASES = sorted(path.name for path in RELEASED.iterdir())
@@ -64,8 +67,9 @@ def test_its_model_gives_what_it_gave(run: Path):
         ("evaluate", "evaluate/evaluation.json"),
     ],
 )
-def test_tasks_work_on_it(run: Path, task: str, made: str):
+def test_tasks_work_on_it(run: Path, task: str, made: str, judge_of_digits: Path):
     """They write what they write of a new run."""
+    shutil.copytree(judge_of_digits, os.environ["AERUN_CACHE"])
     few = ["task.centres=50", "task.samples=5"] if task == "evaluate" else []
     assert main(["-q", f"task={task}", "run=run", *few]) == 0
     assert (run / made).is_file()

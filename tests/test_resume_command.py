@@ -7,7 +7,11 @@ import pytest
 
 from aerun.cli import main
 
-pytestmark = [pytest.mark.slow, pytest.mark.shared]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.shared,
+    pytest.mark.usefixtures("unpictured"),
+]
 
 SMALL = ["trainer.epochs=3", "trainer.threads=1", "trainer.preview_every=0"]
 FILES = ("metrics.csv", "checkpoints/last.safetensors", "checkpoints/best.safetensors")

@@ -19,6 +19,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from aerun.config.loader import SharingLoader
 from aerun.config.mistakes import BadRequest, Mistake, did_you_mean, listed
 from aerun.config.places import conf_dir, own_folders, search_path
 
@@ -47,8 +48,9 @@ class Composer:
         own = own_folders(extra_dir)
         self.own_folders = [folder for _, folder in own]
         GlobalHydra.instance().clear()
-        self.hydra = Hydra.create_main_hydra2("aerun", search_path(own))
-        self.loader: Any = self.hydra.config_loader
+        self.loader: Any = SharingLoader(search_path(own))
+        self.hydra = Hydra("aerun", self.loader)
+        GlobalHydra.instance().initialize(self.hydra)
         self.parser = OverridesParser.create(config_loader=self.loader)
 
     def compose(

@@ -2,7 +2,9 @@
 
 import logging
 import os
+import sys
 from collections.abc import Iterator
+from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from pathlib import Path
@@ -47,7 +49,7 @@ def own_folders(extra_dir: str | None) -> list[tuple[str, Path]]:
 
 def plug_in_folders() -> Iterator[tuple[str, Path]]:
     """Folders of installed packages that bring options; a broken one is warned of."""
-    for plug_in in sorted(entry_points(group="aerun.conf")):
+    for plug_in in _plug_ins(tuple(_changed(place) for place in sys.path)):
         name = f"plug-in {plug_in.name}"
         try:
             folder = _folder(plug_in)
@@ -55,6 +57,20 @@ def plug_in_folders() -> Iterator[tuple[str, Path]]:
             log.warning("The %s is left out: %s (%s).", name, error, plug_in.value)
         else:
             yield name, folder
+
+
+@lru_cache(maxsize=1)
+def _plug_ins(places: tuple[tuple[str, int], ...]) -> list[EntryPoint]:
+    """What installed packages bring; looked for again when anything was installed."""
+    return sorted(entry_points(group="aerun.conf"))
+
+
+def _changed(place: str) -> tuple[str, int]:
+    """A folder where packages may lie, and when something in it came or went [ns]."""
+    try:
+        return place, os.stat(place or ".").st_mtime_ns
+    except OSError:
+        return place, 0
 
 
 def _folder(plug_in: EntryPoint) -> Path:

@@ -7,6 +7,8 @@ import aerun
 from aerun.cli import main
 from aerun.errors import AerunError
 
+pytestmark = pytest.mark.usefixtures("unpictured")
+
 
 def _config(tmp_path, *overrides):
     more = ["dataset=digits", "trainer.epochs=0", f"hydra.run.dir={tmp_path / 'run'}"]

@@ -18,22 +18,11 @@ from aerun.evaluation import judge as module
 from aerun.evaluation.judge import Judge, class_figures, judge
 
 
-@pytest.fixture(scope="module")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache with the judge of the digits."""
-    folder = tmp_path_factory.mktemp("judges")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AERUN_CACHE", str(folder))
-        torch.set_num_threads(1)
-        judge(_digits())
-    return folder
-
-
 @pytest.fixture
-def cache(kept: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The same, in use."""
-    monkeypatch.setenv("AERUN_CACHE", str(kept))
-    return kept
+def cache(judge_of_digits: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache with the judge of the digits, in use."""
+    monkeypatch.setenv("AERUN_CACHE", str(judge_of_digits))
+    return judge_of_digits
 
 
 @pytest.fixture

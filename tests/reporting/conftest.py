@@ -9,8 +9,6 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
-from aerun.reporting.canvas import to_png
-
 
 @pytest.fixture
 def decode() -> Callable[[bytes], np.ndarray]:
@@ -30,11 +28,12 @@ def figure_of(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Figure]:
     def draw(module: ModuleType, name: str, *args: object, **kwargs: object) -> Figure:
         kept: list[Figure] = []
 
-        def keep_and_encode(figure: Figure) -> bytes:
+        def keep(figure: Figure) -> bytes:
             kept.append(figure)
-            return to_png(figure)
+            figure.draw_without_rendering()  # which puts everything in its place
+            return b""
 
-        monkeypatch.setattr(module, "to_png", keep_and_encode)
+        monkeypatch.setattr(module, "to_png", keep)
         getattr(module, name)(*args, **kwargs)
         return kept[0]
 
