@@ -15,7 +15,7 @@ from aerun.sweeps.manifest import Manifest
 from aerun.tasks import train
 
 
-@dataclass
+@dataclass(eq=False)  # hashable, as functions are
 class Trainings:
     """What was trained, by seed and learning rate."""
 
