@@ -134,6 +134,11 @@ def check_data(config: Mapping[str, Any], spec: Spec) -> list[Mistake]:
     ]
 
 
+def check_part(node: Mapping[str, Any], key: str) -> list[Mistake]:
+    """What is wrong with the options of a part that is no group of ours."""
+    return list(_check_node(node, key, []))
+
+
 def check_output(directory: str, *, key: str) -> list[Mistake]:
     """Whether a run or sweep directory could be made at the path of a key."""
     if not directory.strip():

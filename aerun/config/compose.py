@@ -18,7 +18,12 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from aerun.config.mistakes import BadRequest, Mistake, did_you_mean, listed
-from aerun.config.places import conf_dir, own_folders, search_path
+from aerun.config.places import (
+    conf_dir,
+    own_folders,
+    prefer_own_launchers,
+    search_path,
+)
 
 CONFIG_NAME = "config"
 
@@ -46,6 +51,7 @@ class Composer:
         self.own_folders = [folder for _, folder in own]
         GlobalHydra.instance().clear()
         self.hydra = Hydra.create_main_hydra2("aerun", search_path(own))
+        prefer_own_launchers()
         self.loader: Any = self.hydra.config_loader
         self.parser = OverridesParser.create(config_loader=self.loader)
 

@@ -1,16 +1,26 @@
-"""Lets Hydra use aerun's own sweeper, without a hydra_plugins folder."""
+"""Lets Hydra use aerun's own sweeper and launchers, without a hydra_plugins folder."""
 
 from functools import lru_cache
+from typing import Any
 
 from hydra.core.plugins import Plugins
+from omegaconf import DictConfig, OmegaConf
+
+from aerun.config.check import check_part
+from aerun.config.mistakes import BadRequest
+from aerun.extras import require
+from aerun.wiring import locate
 
 
 @lru_cache
 def register() -> None:
-    """Make Hydra trust ``conf/hydra/sweeper/aerun.yaml``; once per process."""
+    """Make Hydra trust what ``conf/hydra`` names; once per process."""
     plugins = Plugins.instance()
     # The scan above re-executes Hydra's own plug-in modules, so a sweeper that uses
     # them must be imported after it.
+    from aerun.sweeps.on_joblib import JoblibLauncher
+    from aerun.sweeps.on_ray import RayLauncher
+    from aerun.sweeps.on_submitit import LocalLauncher, SlurmLauncher
     from aerun.sweeps.sweeper import Sweeper
 
     trusted = getattr(plugins, "is_in_toplevel_plugins_module", None)
@@ -18,4 +28,23 @@ def register() -> None:
         Plugins.is_in_toplevel_plugins_module = staticmethod(  # type: ignore[assignment]
             lambda name: name.startswith("aerun.") or trusted(name)
         )
-    plugins.register(Sweeper)
+    for plugin in (Sweeper, JoblibLauncher, LocalLauncher, SlurmLauncher, RayLauncher):
+        plugins.register(plugin)
+
+
+def check_launcher(config: DictConfig) -> None:
+    """Find the chosen launcher of a request installed and its options good.
+
+    Raises:
+        BadUse: It is not.
+    """
+    from aerun.sweeps.launching import Launcher
+
+    node: Any = OmegaConf.to_container(config.hydra.launcher, resolve=False)
+    target = locate(node["_target_"])
+    if not issubclass(target, Launcher):
+        return  # of Hydra's own or of a plug-in
+    typed = f"hydra/launcher={config.hydra.runtime.choices['hydra/launcher']}"
+    require(target.extra, *target.modules, typed=typed)
+    if mistakes := check_part(node, "hydra.launcher"):
+        raise BadRequest(mistakes)

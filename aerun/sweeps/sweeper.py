@@ -49,7 +49,10 @@ class Sweeper(HydraSweeper):
             SweepFailed: At least one job failed.
         """
         from aerun.config.approve import claim_output
+        from aerun.sweeps.launching import Launcher as OwnLauncher
+        from aerun.sweeps.plugins import check_launcher
 
+        check_launcher(self.config)
         loader = self.hydra_context.config_loader
         parser = OverridesParser.create(config_loader=loader)
         batches = BasicSweeper.split_arguments(
@@ -67,10 +70,14 @@ class Sweeper(HydraSweeper):
         )
         log.info("Sweep of %d jobs in %s", sum(map(len, batches)), folder)
         returns: list[JobReturn] = []
-        for batch in batches:
-            # Every launcher needs to see the claimed directory in each job's overrides.
-            jobs = [[*job, f"hydra.sweep.dir='{folder}'"] for job in batch]
-            returns += launcher.launch(jobs, initial_job_idx=len(returns))
+        try:
+            for batch in batches:
+                # Every launcher needs to see the claimed directory in each job.
+                jobs = [[*job, f"hydra.sweep.dir='{folder}'"] for job in batch]
+                returns += launcher.launch(jobs, initial_job_idx=len(returns))
+        finally:
+            if isinstance(launcher, OwnLauncher):
+                launcher.close()
         _raise_failures(returns, [job for batch in batches for job in batch])
         return returns
 
