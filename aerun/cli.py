@@ -129,6 +129,11 @@ def request(
     if multirun and place in NO_NEW_RUN:
         raise BadRequest([Mistake(typed="-m", problem=f"is not for task={task}.")])
     if place == "run":
+        from aerun.sweeps.continuing import sweep_of
+
+        folder = sweep_of(value_of("run", overrides))
+        if folder is not None:
+            return _continue(folder, overrides, config_dir)
         return _resume(overrides)
     if place == "part":
         return _on_run(composer, overrides)
@@ -173,6 +178,7 @@ def _run(composer: Any, config: "DictConfig") -> Path:
     from omegaconf import open_dict, read_write
 
     from aerun.config.approve import approve, claim_output
+    from aerun.sweeps.job import run_job as job
 
     HydraConfig.instance().set_config(config)
     approve(config, output="hydra.run.dir")
@@ -208,6 +214,14 @@ def _resume(overrides: Sequence[str]) -> Path:
     with recorded(directory):
         resume(config, directory)
     return directory
+
+
+def _continue(folder: Path, overrides: Sequence[str], config_dir: str | None) -> Any:
+    """Continue a sweep in its own directory, with further values."""
+    from aerun.sweeps.continuing import continued
+
+    again, before = continued(folder, overrides)
+    return request(again, multirun=True, config_dir=config_dir or before)
 
 
 def _on_run(composer: Any, overrides: Sequence[str]) -> Path:
@@ -254,45 +268,22 @@ def _look(
     return [said] if isinstance(said, str) else said
 
 
-def job(config: "DictConfig", level: int | None = None) -> float | None:
-    """What one run does, under every launcher; the figure that a sweep optimises.
-
-    Args:
-        config: Of the run.
-        level: From which lines are printed, for launchers with processes of their own.
-    """
-    from hydra.core.hydra_config import HydraConfig
-
-    from aerun.config.compose import plain
-    from aerun.config.leftovers import without_leftovers
-    from aerun.logs import set_up_console
-    from aerun.wiring import make
-
-    set_up_console(level)
-    directory = Path(HydraConfig.get().runtime.output_dir)
-    from aerun.recording import recorded
-
-    with recorded(directory):
-        request = plain(without_leftovers(config, HydraConfig.get(), say=True))
-        summary = make(request["task"])(request, directory)
-    return summary["metrics"].get("test/mse")
-
-
 def _sweep(composer: Any, overrides: Sequence[str]) -> Path | None:
     """Run every combination; the sweep's directory, where its sweeper tells."""
     from functools import partial
 
     from aerun.logs import printed_level
+    from aerun.sweeps.job import sweep_job
     from aerun.sweeps.plugins import register
 
     register()
-    returns = composer.hydra.multirun(
+    made = composer.hydra.multirun(
         config_name="config",
-        task_function=partial(job, level=printed_level()),
+        task_function=partial(sweep_job, level=printed_level()),
         overrides=composer.as_groups(overrides),
         with_log_configuration=False,
     )
-    return Path(returns[0].hydra_cfg.hydra.sweep.dir) if returns else None
+    return made if isinstance(made, Path) else None
 
 
 def console() -> int:

@@ -10,6 +10,7 @@ from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 
+from aerun.errors import AerunError
 from aerun.logs import print_error, was_traced
 
 
@@ -42,6 +43,18 @@ def tell_bug(error: Exception, *, verbose: bool) -> None:
     lines = ["Traceback (your own file):\n", *traceback.format_list(theirs)]
     lines += traceback.format_exception_only(error)
     sys.stderr.write("".join(lines))
+
+
+def in_short(error: Exception) -> str:
+    """An error in one line; a bug with its kind, and the line that it came from."""
+    text = " ".join(str(error).split())
+    if isinstance(error, AerunError):
+        return text
+    frames = traceback.extract_tb(error.__traceback__)
+    at = (_outside(frames) or [*frames])[-1]
+    kind = type(error).__name__
+    where = f"{Path(at.filename).name}, line {at.lineno}"
+    return f"{kind}: {text} ({where})" if text else f"{kind} ({where})"
 
 
 def _outside(frames: Iterable[traceback.FrameSummary]) -> list[traceback.FrameSummary]:

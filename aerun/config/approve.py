@@ -17,8 +17,8 @@ from aerun.build import (
     sketch_objective,
     trainer_options,
 )
-from aerun.config.check import check, check_data, check_output
-from aerun.config.compose import explained, plain
+from aerun.config.check import check, check_data, check_output, check_sweep
+from aerun.config.compose import explained, of_sweep, plain
 from aerun.config.leftovers import without_leftovers
 from aerun.config.mistakes import BadRequest, Mistake
 from aerun.config.stored import find_run
@@ -28,12 +28,15 @@ from aerun.resolving import resolve
 from aerun.training.state import load_weights
 
 
-def approve(config: DictConfig, *, output: str | None) -> dict[str, Any]:
+def approve(
+    config: DictConfig, *, output: str | None, say: bool = True
+) -> dict[str, Any]:
     """Find a composed request and its data good.
 
     Args:
         config: As composed.
         output: The key of Hydra's that names the directory to be made; None: none is.
+        say: Whether to say, where no run says it, what was left out of an experiment.
 
     Returns:
         The request, plain.
@@ -43,10 +46,11 @@ def approve(config: DictConfig, *, output: str | None) -> dict[str, Any]:
     """
     directory = None if output is None else _directory(config, output)
     try:
-        request = plain(without_leftovers(config, config.hydra, say=output is None))
+        said = say and output is None
+        request = plain(without_leftovers(config, config.hydra, say=said))
     except OmegaConfBaseException as error:
         raise BadRequest([explained(error)]) from None
-    mistakes = check(request)
+    mistakes = check(request) + check_sweep(of_sweep(config))
     if output is not None and directory is not None:
         mistakes += check_output(directory, key=output)
     if mistakes:

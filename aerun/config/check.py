@@ -61,6 +61,17 @@ class TaskOptions:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class SweepOptions:
+    """What is of a sweep, not of its runs."""
+
+    metric: str
+    """The figure by which runs are ranked, and that a search improves."""
+    maximize: bool
+    fail_fast: bool
+    """Whether the first failure keeps other jobs from starting."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class RegularizerOptions:
     """Options that every regularizer has."""
 
@@ -113,6 +124,12 @@ def check(config: Mapping[str, Any]) -> list[Mistake]:
     if not mistakes:
         mistakes += _check_features(config)
     return mistakes
+
+
+def check_sweep(options: Mapping[str, Any]) -> list[Mistake]:
+    """All that is wrong with what a request says of its sweep."""
+    known = [f"sweep.{key}" for key in options]
+    return list(_check_options(options, option_types(SweepOptions), "sweep.", known))
 
 
 def check_data(config: Mapping[str, Any], spec: Spec) -> list[Mistake]:

@@ -146,7 +146,7 @@ class Composer:
         if not good:
             return
         # What is well spelt is also checked for its values; that imports PyTorch.
-        from aerun.config.check import check
+        from aerun.config.check import check, check_sweep
 
         lines = [_line(o) for o in (*choices, *good)]
         try:
@@ -155,6 +155,7 @@ class Composer:
             yield explained(error)
             return
         yield from check(plain(rest))
+        yield from check_sweep(of_sweep(rest))
 
     def _choice_problem(self, override: Override) -> str | None:
         """Why the chosen option of a group does not exist."""
@@ -247,9 +248,18 @@ def _without_place(choices: Sequence[Override], error: Exception) -> list[Overri
 
 
 def plain(config: DictConfig) -> dict[str, Any]:
-    """A composed config as plain dicts, without Hydra's node; missing values as ???."""
-    own = OmegaConf.masked_copy(config, [str(k) for k in config if k != "hydra"])
-    container = OmegaConf.to_container(own, resolve=True, throw_on_missing=False)
+    """What a run gets of a composed config, as plain dicts; missing values as ???."""
+    kept = [str(key) for key in config if key not in ("hydra", "sweep")]
+    return _contained(OmegaConf.masked_copy(config, kept))
+
+
+def of_sweep(config: DictConfig) -> dict[str, Any]:
+    """What a composed config says of its sweep."""
+    return _contained(config.sweep)
+
+
+def _contained(config: DictConfig) -> dict[str, Any]:
+    container = OmegaConf.to_container(config, resolve=True, throw_on_missing=False)
     assert isinstance(container, dict)
     return {str(key): value for key, value in container.items()}
 

@@ -1,5 +1,6 @@
 """What an experiment sets of choices that the command line has replaced."""
 
+import functools
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -66,8 +67,7 @@ def _leftovers(hydra: Any) -> Iterator[str]:
     loader: Any = GlobalHydra.instance().config_loader()
     parsed = _typed(hydra)
     experiments = _experiments(hydra, parsed)
-    found = [loader.repository.load_config(f"experiment/{e}") for e in experiments]
-    if not found or None in found:
+    if not experiments:
         return
     is_group = loader.repository.group_exists
     # What is added replaces nothing, and trainer={epochs: 3} chooses nothing.
@@ -78,10 +78,33 @@ def _leftovers(hydra: Any) -> Iterator[str]:
         and not o.is_add()
         and not isinstance(o.value(), Mapping)
     }
+    values = {o.key_or_group for o in parsed} - set(chosen)
     chosen.pop("experiment", None)
-    packages = {each.header.get("package") for each in found}
+    yield from _left(
+        loader, tuple(experiments), tuple(chosen.items()), frozenset(values)
+    )
+
+
+@functools.lru_cache(maxsize=64)  # of a sweep, whose jobs differ in their values
+def _left(
+    loader: Any,
+    experiments: tuple[str, ...],
+    choices: tuple[tuple[str, str], ...],
+    values: frozenset[str],
+) -> tuple[str, ...]:
+    """Leftovers of experiments.
+
+    Args:
+        loader: Hydra's.
+        experiments: Their names.
+        choices: Groups of which something else was chosen, with the override.
+        values: Keys that were typed.
+    """
+    chosen = dict(choices)
+    found = [loader.repository.load_config(f"experiment/{e}") for e in experiments]
+    packages = {None if each is None else each.header.get("package") for each in found}
     if not chosen or packages != {"_global_"}:
-        return
+        return ()
 
     def keys_of(choices: Iterable[str]) -> set[str]:
         composed = loader.load_configuration(CONFIG_NAME, [*choices], RunMode.RUN)
@@ -93,9 +116,8 @@ def _leftovers(hydra: Any) -> Iterator[str]:
     set_keys = dict.fromkeys(k for each in found for k in dotted_keys(each.config))
     candidates = [key for key in set_keys if key not in now]
     if not candidates:
-        return
+        return ()
     before = keys_of(f"{g}={o}" for g, o in theirs.items())
-    values = {o.key_or_group for o in parsed} - set(chosen)
     gone: list[str] = []
     for key in candidates:
         within = any(key.startswith(f"{other}.") for other in gone)
@@ -105,7 +127,7 @@ def _leftovers(hydra: Any) -> Iterator[str]:
         )
         if key in before and not within and not set_by_hand:
             gone.append(key)
-            yield key
+    return tuple(gone)
 
 
 def _choices(defaults: Any) -> Iterator[tuple[str, str]]:

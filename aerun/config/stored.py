@@ -150,6 +150,7 @@ def stored_config(directory: Path) -> dict[str, Any]:
         raise RunDirectoryError(f"{directory / name} is damaged: it holds no config")
     # Of runs from before there were trackers.
     config.setdefault("tracker", dict(NO_TRACKER))
+    config.pop("sweep", None)
     if not resolved:
         return config
     if config.get("format") != FORMAT:

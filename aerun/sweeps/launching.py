@@ -11,6 +11,7 @@ from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import lru_cache
+from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any, ClassVar
 
@@ -22,6 +23,8 @@ from omegaconf import DictConfig
 
 from aerun.errors import RunFailed
 from aerun.logs import printed_level
+from aerun.sweeps.manifest import DONE, FAILED, Manifest, in_words
+from aerun.sweeps.summary import write_rows
 from aerun.sweeps.worker import Order, Report
 
 log = logging.getLogger("aerun")
@@ -64,7 +67,7 @@ class Launcher(HydraLauncher):
         with bar, closing(self.reports(orders)) as reports:
             for report in reports:
                 found[report.number] = report
-                _tell(report)
+                self._tell(report)
                 bar.update()
         return [_returned(found[order.number], order) for order in orders]
 
@@ -74,6 +77,22 @@ class Launcher(HydraLauncher):
 
         When it is closed or interrupted, what runs is stopped, and nothing is left.
         """
+
+    def _tell(self, report: Report) -> None:
+        """Print what a job had to say, each line with its directory's name."""
+        for level, text in report.lines:
+            for line in text.splitlines():
+                log.log(level, "[%s] %s", report.name, line)
+        if report.problem is None:
+            return
+        folder = Path(str(self.config.hydra.sweep.dir))
+        manifest = Manifest(folder)
+        job = manifest.job_in(folder / report.name)
+        if job.state not in DONE:
+            manifest.update(job.number, state=FAILED, reason=report.problem)
+            write_rows(folder)
+        words = in_words(job, manifest.jobs())
+        log.error("Job %d failed (%s): %s", job.number, words, report.problem)
 
     def close(self) -> None:
         """End the processes that waited for more; nothing else may be asked for."""
@@ -88,6 +107,7 @@ class Launcher(HydraLauncher):
         return [
             Order(
                 number=first + index,
+                name=_directory(job) or str(first + index),
                 overrides=tuple(job),
                 folder=os.getcwd(),
                 path=tuple(map(os.path.abspath, sys.path)),
@@ -123,7 +143,7 @@ def died(order: Order, where: str = "") -> Report:
     """
     look = f"; see {where}" if where else ""
     problem = f"its process died, or was killed, perhaps for want of memory{look}"
-    return Report(number=order.number, problem=problem)
+    return Report(number=order.number, name=order.name, problem=problem)
 
 
 def tell_stopping(number: int) -> None:
@@ -146,13 +166,11 @@ def deaf_children() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _tell(report: Report) -> None:
-    """Print what a job had to say, each line with its number."""
-    for level, text in report.lines:
-        for line in text.splitlines():
-            log.log(level, "[%d] %s", report.number, line)
-    if report.problem is not None:
-        log.error("[%d] %s", report.number, report.problem)
+def _directory(overrides: Sequence[str]) -> str | None:
+    """The job's, where the sweeper gave it one."""
+    key = "hydra.sweep.subdir="
+    given = [text.removeprefix(key) for text in overrides if text.startswith(key)]
+    return given[-1].strip("'") if given else None
 
 
 def _returned(report: Report, order: Order) -> JobReturn:

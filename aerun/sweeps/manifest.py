@@ -49,8 +49,7 @@ class Job:
     @property
     def values(self) -> dict[str, str]:
         """What was typed, by key."""
-        pairs = (override.partition("=") for override in self.overrides)
-        return {key.lstrip("+~"): value for key, _, value in pairs}
+        return {_key(text): text.partition("=")[2] for text in self.overrides}
 
 
 class Manifest:
@@ -65,19 +64,25 @@ class Manifest:
         """Whether the directory is that of a sweep."""
         return (self.folder / MANIFEST).is_file()
 
-    def create(self, overrides: Sequence[str], jobs: Sequence[Job]) -> None:
-        """Begin a sweep.
+    def create(self, overrides: Sequence[str], *, config_dir: str | None) -> None:
+        """Begin a sweep without jobs.
 
         Args:
             overrides: As typed, with comma lists.
-            jobs: All of them.
+            config_dir: The folder of the user's own options.
         """
-        self._write({"overrides": list(overrides)}, jobs)
+        self._write({"overrides": list(overrides), "config_dir": config_dir}, [])
 
     @property
     def overrides(self) -> list[str]:
         """What was typed to begin or extend the sweep, with comma lists."""
         return list(self._read()["overrides"])
+
+    @property
+    def config_dir(self) -> str | None:
+        """The folder of the user's own options, where one was given."""
+        given = self._read().get("config_dir")
+        return None if given is None else str(given)
 
     def jobs(self) -> list[Job]:
         """All jobs, by number.
@@ -153,6 +158,17 @@ class Manifest:
         lines = ",\n".join(f"  {entry}" for entry in entries)
         text = head.replace('"jobs": []', f'"jobs": [\n{lines}\n ]')
         RunDirectory(self.folder).write(MANIFEST, f"{text}\n".encode(), durable=True)
+
+
+def in_words(job: Job, jobs: Sequence[Job]) -> str:
+    """What distinguishes a job among others; all of it where nothing does."""
+    wanted = set(swept(jobs)) or set(job.values)
+    words = [text for text in job.overrides if _key(text) in wanted]
+    return " ".join(words) or "as it is"
+
+
+def _key(override: str) -> str:
+    return override.partition("=")[0].lstrip("+~")
 
 
 def _jobs(content: Mapping[str, Any]) -> list[Job]:

@@ -21,6 +21,9 @@ class Order:
     """A job as it travels to its worker."""
 
     number: int
+    """Of Hydra's, within the command."""
+    name: str
+    """Of its directory in the sweep's."""
     overrides: tuple[str, ...]
     folder: str
     """The working directory of the command."""
@@ -42,6 +45,7 @@ class Report:
     """What comes back; everything else is in the job's directory."""
 
     number: int
+    name: str
     returned: Any = None
     """Hydra's ``JobReturn`` of a job that was carried out to its end, good or bad."""
     problem: str | None = None
@@ -63,12 +67,16 @@ def carry_out(order: Order) -> Report:
                 _watch(order.leash)
             returned = _run(order)
         except (KeyboardInterrupt, Interrupted):
-            problem = "interrupted"
+            problem = "it was interrupted"
         except Exception as error:  # reported, as those of the task itself are
             problem = f"{error} ({type(error).__name__})"
     _idle.set()
     return Report(
-        number=order.number, returned=returned, problem=problem, lines=lines
+        number=order.number,
+        name=order.name,
+        returned=returned,
+        problem=problem,
+        lines=lines,
     )
 
 

@@ -1,0 +1,156 @@
+"""What one job does, under every launcher and in whatever process."""
+
+import logging
+import math
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from aerun.config.compose import plain
+from aerun.config.leftovers import without_leftovers
+from aerun.config.stored import resume_request
+from aerun.errors import AerunError, Interrupted
+from aerun.failures import in_short
+from aerun.logs import set_up_console
+from aerun.recording import recorded
+from aerun.resolving import one_of_many
+from aerun.rundir import RunDirectory
+from aerun.sweeps.manifest import (
+    COMPLETED,
+    FAILED,
+    INTERRUPTED,
+    PRUNED,
+    RUNNING,
+    Job,
+    Manifest,
+    in_words,
+)
+from aerun.sweeps.summary import write_rows
+from aerun.tasks.resume import resume
+from aerun.wiring import make
+
+log = logging.getLogger("aerun")
+
+
+class NotStarted(AerunError):
+    """A job that another one's failure kept from starting."""
+
+
+def run_job(config: DictConfig, level: int | None = None) -> Any:
+    """Carry out the task of one run.
+
+    Args:
+        config: As composed, without Hydra's node.
+        level: From which lines are printed, for launchers with processes of their own.
+
+    Returns:
+        What ``summary.json`` holds.
+    """
+    set_up_console(level)
+    directory = Path(HydraConfig.get().runtime.output_dir)
+    with recorded(directory):
+        return _begin(config, directory)
+
+
+def sweep_job(config: DictConfig, level: int | None = None) -> float | None:
+    """Carry out a job of a sweep, or go on with it; the manifest says how it went.
+
+    Args:
+        config: As composed, without Hydra's node.
+        level: From which lines are printed, for launchers with processes of their own.
+
+    Returns:
+        The figure named by ``sweep.metric``; None where the run has no such figure.
+
+    Raises:
+        NotStarted: Another job failed, and ``sweep.fail_fast`` is set.
+    """
+    set_up_console(level)
+    hydra = HydraConfig.get()
+    folder, directory = Path(hydra.sweep.dir), Path(hydra.runtime.output_dir)
+    manifest = Manifest(folder)
+    job, jobs = manifest.job_in(directory), manifest.jobs()
+    if config.sweep.fail_fast and any(j.state == FAILED for j in jobs):
+        raise NotStarted(f"job {job.number} was not started")
+    with _followed(manifest, job), recorded(directory):
+        log.info("Job %d of %d: %s", job.number, len(jobs), in_words(job, jobs))
+        if (directory / "config.yaml").is_file():
+            request, _ = resume_request(["task=resume", f"run={directory}"])
+            summary: Any = resume(request, directory)
+        else:
+            summary = _begin(config, directory, one_of_many)
+    found = figures_of(summary, directory)
+    manifest.update(job.number, **outcome(summary, directory))
+    write_rows(folder)
+    return found.get(config.sweep.metric)
+
+
+def _begin(
+    config: DictConfig,
+    directory: Path,
+    settle: Callable[[dict[str, Any]], dict[str, Any]] = dict,
+) -> Any:
+    request = settle(plain(without_leftovers(config, HydraConfig.get(), say=True)))
+    return make(request["task"])(request, directory)
+
+
+@contextmanager
+def _followed(manifest: Manifest, job: Job) -> Iterator[None]:
+    """Within, a job is running; after an error it has failed or was interrupted."""
+    manifest.update(job.number, state=RUNNING, reason=None)
+    write_rows(manifest.folder)
+    try:
+        yield
+    except (KeyboardInterrupt, Interrupted):
+        manifest.update(job.number, state=INTERRUPTED)
+        write_rows(manifest.folder)
+        raise
+    except Exception as error:
+        reason = in_short(error).replace(f"{manifest.folder}/", "")
+        manifest.update(job.number, state=FAILED, reason=reason)
+        write_rows(manifest.folder)
+        words = in_words(job, manifest.jobs())
+        log.error("Job %d failed (%s): %s", job.number, words, reason)
+        raise
+
+
+def outcome(summary: Mapping[str, Any], directory: Path) -> dict[str, Any]:
+    """What a manifest says of a run that came to its end."""
+    return {
+        "state": PRUNED if summary.get("status") == "pruned" else COMPLETED,
+        "reason": None,
+        "figures": figures_of(summary, directory),
+        "seconds": summary.get("seconds"),
+    }
+
+
+def figures_of(
+    summary: Mapping[str, Any], directory: Path
+) -> dict[str, float | int | None]:
+    """Every figure of a run: those of its end, and its best epoch's losses.
+
+    Args:
+        summary: What ``summary.json`` holds.
+        directory: The run's.
+    """
+    found: dict[str, Any] = dict(summary["metrics"])
+    if (directory / "metrics.csv").is_file():
+        rows = RunDirectory(directory).read_table("metrics.csv")
+        best = summary.get("best_epoch")
+        if summary.get("final_weights") == "last":
+            best = None
+        chosen = [row for row in rows if best is None or row["epoch"] == best]
+        row = chosen[-1] if chosen else {}
+        found = {key: value for key, value in row.items() if "/" in key} | found
+    for key in ("best_epoch", "epochs", "num_parameters"):
+        if key in summary:
+            found[key] = summary[key]
+    return {key: _finite(value) for key, value in found.items()}
+
+
+def _finite(value: Any) -> Any:
+    return value if value is None or math.isfinite(value) else None

@@ -1,0 +1,363 @@
+"""A sweep in its directory: what every sweeper is made of."""
+
+import hashlib
+import json
+import logging
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.plugins import Plugins
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from aerun.config.approve import approve, claim_output, place_of
+from aerun.config.compose import NO_NEW_RUN, plain
+from aerun.config.leftovers import without_leftovers
+from aerun.config.mistakes import BadRequest, Mistake
+from aerun.errors import Interrupted, RunDirectoryError, SweepFailed
+from aerun.rundir import RunDirectory, resume_command
+from aerun.sweeps.composing import SharedLoader
+from aerun.sweeps.job import outcome
+from aerun.sweeps.launching import Launcher
+from aerun.sweeps.manifest import (
+    DONE,
+    FAILED,
+    INTERRUPTED,
+    PENDING,
+    RUNNING,
+    Job,
+    Manifest,
+    in_words,
+)
+from aerun.sweeps.plugins import check_launcher
+from aerun.sweeps.summary import finish, write_rows
+
+log = logging.getLogger("aerun")
+
+_NUMBERED = "${hydra:job.num}"
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A job that was found good and has no number yet."""
+
+    overrides: tuple[str, ...]
+    hash: str
+    """Of its composed config, without what is of the sweep."""
+
+
+class Sweep:
+    """Jobs are checked, added to the manifest and launched; in the end summed up."""
+
+    def __init__(
+        self, hydra_context: HydraContext, task_function: TaskFunction, config: Any
+    ) -> None:
+        """Take Hydra's objects and the composed request of the sweep."""
+        self.config: DictConfig = config
+        self._loader = SharedLoader(hydra_context.config_loader)
+        self._context = HydraContext(
+            config_loader=self._loader,  # type: ignore[arg-type]
+            callbacks=hydra_context.callbacks,
+        )
+        self._task = task_function
+        path, exact = place_of(config, "hydra.sweep.dir")
+        self.folder = path.expanduser().absolute()
+        self.manifest = Manifest(self.folder)
+        self.continued = exact and self.manifest.exists
+        self._open = ExitStack()
+
+    # -- planning ----------------------------------------------------------------------
+
+    def check(self, jobs: Sequence[Sequence[str]]) -> list[Planned]:
+        """Find every job good, also in its data; those completed were.
+
+        Raises:
+            BadRequest: With the mistakes of all jobs; nothing was started.
+        """
+        check_launcher(self.config)
+        done = set()
+        if self.continued:
+            known = [job for job in self.manifest.jobs() if job.state in DONE]
+            done = {job.hash for job in known} | {job.overrides for job in known}
+        found: dict[Mistake, list[str]] = {}
+        planned = []
+        for job in jobs:
+            config = self._loader.load_sweep_config(self.config, job)
+            try:
+                _only_new(config)
+                if (made := _hash(config)) not in done and tuple(job) not in done:
+                    approve(
+                        config, output=None if self.continued else "hydra.sweep.dir",
+                        say=False,
+                    )  # fmt: skip
+            except BadRequest as error:
+                for mistake in error.mistakes:
+                    found.setdefault(mistake, []).append(" ".join(job))
+            else:
+                planned.append(Planned(tuple(job), made))
+        if found:
+            raise BadRequest(
+                mistake if len(names) == len(jobs) else _located(mistake, names)
+                for mistake, names in found.items()
+            )
+        return planned
+
+    def open(self, typed: Sequence[str]) -> Path:
+        """Claim the sweep's directory, or take up the one that is continued; lock it.
+
+        Args:
+            typed: The overrides of the command, with comma lists.
+
+        Raises:
+            RunDirectoryError: It is in use.
+        """
+        if not self.continued:
+            self.folder = claim_output(self.config, "hydra.sweep.dir").absolute()
+            self.manifest = Manifest(self.folder)
+        with open_dict(self.config):
+            self.config.hydra.sweep.dir = str(self.folder)
+        try:
+            self._open.enter_context(RunDirectory(self.folder).lock())
+        except RunDirectoryError:
+            problem = f"{self.folder} is a sweep that runs in another process; wait for"
+            raise RunDirectoryError(f"{problem} it or stop it first") from None
+        typed = [text for text in typed if not text.startswith("hydra.sweep.dir=")]
+        if self.continued:
+            self.manifest.edit(self._as_they_are, overrides=typed)
+        else:
+            OmegaConf.save(self.config, self.folder / "multirun.yaml")
+            sources = self.config.hydra.runtime.config_sources
+            own = [s.path for s in sources if s.provider == "--config-dir"]
+            self.manifest.create(typed, config_dir=own[0] if own else None)
+        return self.folder
+
+    def _as_they_are(self, jobs: list[Job]) -> list[Job]:
+        """Jobs as their directories tell: what was killed told the manifest nothing."""
+        now = []
+        for job in jobs:
+            if job.state in (PENDING, RUNNING, INTERRUPTED):
+                job = self._found(job)
+            now.append(job)
+        return now
+
+    def _found(self, job: Job) -> Job:
+        path = self.folder / job.directory
+        begun = path.is_dir() and any(path.iterdir())
+        if (path / "summary.json").is_file():
+            summary = RunDirectory(path).read_summary()
+            if summary.get("status") in ("completed", "pruned"):
+                return replace(job, **outcome(summary, path))
+        if job.state == RUNNING or begun:
+            return replace(job, state=INTERRUPTED)
+        return job
+
+    def add(self, planned: Sequence[Planned]) -> list[Job]:
+        """Put jobs into the manifest; one that is there already is that job.
+
+        Returns:
+            Their jobs, in the same order.
+        """
+        numbers: list[int] = []
+
+        def change(jobs: list[Job]) -> list[Job]:
+            by_hash = {job.hash: job.number for job in jobs}
+            by_overrides = {job.overrides: job.number for job in jobs}
+            for plan in planned:
+                number = by_hash.get(plan.hash, by_overrides.get(plan.overrides))
+                if number is None:
+                    number = len(jobs)
+                    place = self._new_place(number, plan.overrides, jobs)
+                    jobs.append(Job(number, plan.overrides, plan.hash, place))
+                    by_hash[plan.hash] = by_overrides[plan.overrides] = number
+                elif jobs[number].hash != plan.hash:
+                    jobs[number] = self._changed(jobs[number], plan, jobs)
+                numbers.append(number)
+            return jobs
+
+        jobs = self.manifest.edit(change)
+        write_rows(self.folder)
+        return [jobs[number] for number in numbers]
+
+    def _changed(self, job: Job, plan: Planned, jobs: list[Job]) -> Job:
+        """A job whose options' files were changed since it was planned."""
+        if job.state in DONE:
+            text = "Job %d was completed with other options than its values give now."
+            log.warning(text, job.number)
+            return job
+        begun = (self.folder / job.directory).exists()
+        place = self._next_place(job, jobs) if begun else job.directory
+        return replace(job, hash=plan.hash, directory=place, state=PENDING)
+
+    def _new_place(
+        self, number: int, overrides: Sequence[str], jobs: Sequence[Job]
+    ) -> str:
+        """A directory that no other job has: its number, or by ``sweep.subdir``."""
+        node: Any = OmegaConf.to_container(self.config.hydra.sweep, resolve=False)
+        name = str(number)
+        if node["subdir"] != _NUMBERED:
+            config = self._loader.load_sweep_config(self.config, overrides)
+            with open_dict(config):
+                config.hydra.job.num, config.hydra.job.id = number, str(number)
+            with _current(config):
+                name = str(config.hydra.sweep.subdir)
+        return self._free(name, jobs)
+
+    def _next_place(self, job: Job, jobs: Sequence[Job]) -> str:
+        """The directory of another attempt."""
+        stem, _, attempt = job.directory.rpartition("_")
+        first = stem if stem and attempt.isdigit() else job.directory
+        return self._free(first, jobs)
+
+    def _free(self, name: str, jobs: Sequence[Job]) -> str:
+        taken = {job.directory for job in jobs}
+        place, number = name, 1
+        while place in taken or (self.folder / place).exists():
+            number += 1
+            place = f"{name}_{number}"
+        return place
+
+    # -- running -----------------------------------------------------------------------
+
+    def launch(self, jobs: Sequence[Job]) -> list[Job]:
+        """Run jobs with the chosen launcher, or go on with them; as they are then.
+
+        Raises:
+            Interrupted: By Ctrl-C or SIGTERM; says how to continue.
+        """
+        if not jobs:
+            return []
+        wanted = [job.number for job in jobs]
+
+        def ready(all_jobs: list[Job]) -> list[Job]:
+            for number in wanted:
+                all_jobs[number] = self._ready(all_jobs[number], all_jobs)
+            return all_jobs
+
+        now = self.manifest.edit(ready)
+        # Every launcher needs to see the directories in each job's overrides.
+        lines = [
+            [
+                *now[number].overrides,
+                f"hydra.sweep.dir={quoted(str(self.folder))}",
+                f"hydra.sweep.subdir={quoted(now[number].directory)}",
+            ]
+            for number in wanted
+        ]
+        try:
+            self._launcher.launch(lines, initial_job_idx=wanted[0])
+        except (KeyboardInterrupt, Interrupted) as stop:
+            self._interrupted(stop)
+        now = self.manifest.jobs()
+        return [now[number] for number in wanted]
+
+    def _ready(self, job: Job, jobs: Sequence[Job]) -> Job:
+        """A job about to run: from its checkpoint, else where nothing was written."""
+        path = self.folder / job.directory
+        if job.state == FAILED and path.exists() and not RunDirectory(path).has_state():
+            job = replace(job, directory=self._next_place(job, jobs))
+        return replace(job, state=PENDING, reason=None)
+
+    @cached_property
+    def _launcher(self) -> Any:
+        launcher = Plugins.instance().instantiate_launcher(
+            hydra_context=self._context,
+            task_function=self._task,
+            config=self.config,
+        )
+        if isinstance(launcher, Launcher):
+            self._open.callback(launcher.close)
+        return launcher
+
+    def _interrupted(self, stop: BaseException) -> None:
+        """Say how to go on.
+
+        Raises:
+            Interrupted: In any case.
+        """
+
+        def change(jobs: list[Job]) -> list[Job]:
+            return [
+                replace(job, state=INTERRUPTED) if job.state == RUNNING else job
+                for job in jobs
+            ]
+
+        jobs = self.manifest.edit(change)
+        write_rows(self.folder)
+        self._open.close()
+        done = sum(job.state in DONE for job in jobs)
+        code = stop.exit_code if isinstance(stop, Interrupted) else 128 + signal.SIGINT
+        raise Interrupted(
+            code - 128,
+            f"Interrupted; {done} of {len(jobs)} jobs are completed. Continue with: "
+            f"{resume_command(self.folder)}",
+        ) from None
+
+    def close(self) -> None:
+        """Sum up.
+
+        Raises:
+            SweepFailed: Some jobs failed; says which, why, and how to continue.
+        """
+        options = self.config.sweep
+        finish(self.folder, metric=options.metric, maximize=options.maximize)
+        jobs = self.manifest.jobs()
+        failed = [job for job in jobs if job.state == FAILED]
+        waiting = sum(job.state == PENDING for job in jobs)
+        self._open.close()
+        if failed:
+            head = f"{len(failed)} of {len(jobs)} jobs failed"
+            if waiting:
+                head += f", {waiting} were not started (sweep.fail_fast)"
+            lines = [
+                f"  job {job.number} ({in_words(job, jobs)}): {job.reason}"
+                for job in failed
+            ]
+            command = resume_command(self.folder)
+            lines.append(
+                f"Try them again with: {command}\n"
+                "or add other values for what was wrong, as KEY=VALUE,..."
+            )
+            raise SweepFailed("\n".join([head, *lines]))
+
+
+def quoted(text: str) -> str:
+    """A text as a value of Hydra's grammar."""
+    escaped = text.replace("\\'", "\\\\'").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
+@contextmanager
+def _current(config: DictConfig) -> Iterator[None]:
+    """Within, ``${hydra:...}`` reads this config."""
+    hydra = HydraConfig.instance()
+    before, hydra.cfg = hydra.cfg, config  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        hydra.cfg = before
+
+
+def _hash(config: DictConfig) -> str:
+    request = plain(without_leftovers(config, config.hydra, say=False))
+    text = json.dumps(request, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _only_new(config: DictConfig) -> None:
+    """A sweep makes new runs; a task that does not is for a command of its own."""
+    if config.task.get("works_in") in NO_NEW_RUN:
+        name = config.hydra.runtime.choices.task
+        problem = "makes no new run, so it cannot be a job of a sweep; leave out -m."
+        raise BadRequest([Mistake(typed=f"task={name}", problem=problem)])
+
+
+def _located(mistake: Mistake, jobs: Sequence[str]) -> Mistake:
+    """A mistake of some jobs says of which."""
+    others = f" and {len(jobs) - 1} more" if len(jobs) > 1 else ""
+    return replace(mistake, problem=f"in the job {jobs[0]}{others}: {mistake.problem}")
