@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -72,7 +72,7 @@ class Launcher(HydraLauncher):
         return [_returned(found[order.number], order) for order in orders]
 
     @abstractmethod
-    def reports(self, orders: Sequence[Order]) -> Iterator[Report]:
+    def reports(self, orders: Sequence[Order]) -> Generator[Report]:
         """Have orders carried out; the report of each as soon as it is there.
 
         When it is closed or interrupted, what runs is stopped, and nothing is left.

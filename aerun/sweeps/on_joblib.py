@@ -3,7 +3,7 @@
 import os
 import signal
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from contextlib import suppress
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class JoblibLauncher(Launcher):
         """Begin with no process."""
         self._idle: list[Any] = []
 
-    def reports(self, orders: Sequence[Order]) -> Iterator[Report]:
+    def reports(self, orders: Sequence[Order]) -> Generator[Report]:
         """Have orders carried out; a process that died is replaced by another."""
         waiting = deque(orders)
         busy: dict[Future[Report], tuple[Order, Any]] = {}
@@ -71,7 +71,7 @@ class JoblibLauncher(Launcher):
 
 
 def _stop(busy: Mapping[Future[Report], tuple[Order, Any]]) -> None:
-    """Have busy processes save what they are at, and end; again interrupted, at once."""
+    """Have busy processes save what they are at and end; interrupted again, at once."""
     tell_stopping(len(busy))
     pools = [pool for _, pool in busy.values()]
     for pid in [pid for pool in pools for pid in pool._processes]:

@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,7 +42,7 @@ class RayLauncher(Launcher):
         """Whether GPUs are seen as the command sees them: where Ray gives none."""
         return self.address == "local" and self.num_gpus is None
 
-    def reports(self, orders: Sequence[Order]) -> Iterator[Report]:
+    def reports(self, orders: Sequence[Order]) -> Generator[Report]:
         """Have orders carried out, as many at a time as there is room for."""
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would tell the world
         import ray
@@ -86,10 +86,10 @@ class RayLauncher(Launcher):
         return {**options, **self.init}
 
     def _remote(self) -> dict[str, Any]:
-        options = {"num_cpus": self.num_cpus, "max_retries": 0}
+        options: dict[str, Any] = {"num_cpus": self.num_cpus, "max_retries": 0}
         if self.num_gpus is not None:
             options["num_gpus"] = self.num_gpus
-        # Ray would set it to num_cpus; the same figures everywhere want the same threads.
+        # Ray would set it to num_cpus; the same figures want the same threads anywhere.
         threads = os.environ.get("OMP_NUM_THREADS", str(os.cpu_count()))
         options["runtime_env"] = {"env_vars": {"OMP_NUM_THREADS": threads}}
         return {**options, **self.remote}

@@ -4,7 +4,7 @@ import os
 import signal
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from typing import Any
@@ -48,7 +48,7 @@ class LocalLauncher(Launcher):
     timeout_min: Count
     """Minutes that a job may take; then it is stopped and goes on anew."""
 
-    def reports(self, orders: Sequence[Order]) -> Iterator[Report]:
+    def reports(self, orders: Sequence[Order]) -> Generator[Report]:
         """Have orders carried out, so many at a time."""
         from joblib import effective_n_jobs
         from submitit import AutoExecutor
@@ -89,7 +89,7 @@ class SlurmLauncher(Launcher):
     submitit_folder: str
     name: str
     timeout_min: Count
-    """Minutes that a job may take; then it goes on in another, ``max_num_timeout`` times."""
+    """Minutes that a job may take; then it goes on in another, so many times:"""
     max_num_timeout: Natural
     signal_delay_s: Count
     """Seconds between the notice that time is up and the end."""
@@ -108,11 +108,11 @@ class SlurmLauncher(Launcher):
     mem_per_cpu: str | None
     comment: str | None
     stderr_to_stdout: bool
-    setup: list[str] | None
-    """Lines of shell that come before the job."""
+    commands: list[str] | None
+    """Lines of shell that come before the job; submitit's ``setup``."""
     additional_parameters: dict
 
-    def reports(self, orders: Sequence[Order]) -> Iterator[Report]:
+    def reports(self, orders: Sequence[Order]) -> Generator[Report]:
         """Have orders carried out, all at once as far as the cluster is concerned."""
         from submitit import AutoExecutor
 
@@ -121,13 +121,13 @@ class SlurmLauncher(Launcher):
             cluster="slurm",
             slurm_max_num_timeout=self.max_num_timeout,
         )
-        own = {f.name for f in fields(self)} - {"submitit_folder", "max_num_timeout"}
+        options = {field.name: getattr(self, field.name) for field in fields(self)}
+        options["setup"] = options.pop("commands")
+        for name in ("submitit_folder", "max_num_timeout"):
+            options.pop(name)
         of_all = AutoExecutor._valid_parameters()
         executor.update_parameters(
-            **{
-                name if name in of_all else f"slurm_{name}": getattr(self, name)
-                for name in own
-            }
+            **{n if n in of_all else f"slurm_{n}": v for n, v in options.items()}
         )
         with executor.batch():
             running = {
@@ -145,7 +145,7 @@ class SlurmLauncher(Launcher):
             _wait(running, _SELDOM)
 
 
-def _ended(running: Running) -> Iterator[Report]:
+def _ended(running: Running) -> Generator[Report]:
     """The reports of jobs that have ended, which are taken away."""
     from submitit.core.utils import FailedJobError, UncompletedJobError
 

@@ -180,7 +180,7 @@ def is_held(path: str) -> bool:
 
 
 def _printing(level: int) -> Any:
-    """What a user's own part prints must not be taken for the quiet command's answer."""
+    """What a user's own part prints must not be taken for a quiet command's answer."""
     import logging
 
     return redirect_stdout(sys.stderr) if level > logging.INFO else nullcontext()
