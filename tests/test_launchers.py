@@ -14,8 +14,8 @@ from aerun.config.compose import Composer
 from aerun.logs import gathered, is_watched, printed_level, set_up_console
 from aerun.resolving import one_of_many
 from aerun.sweeps import worker
-from aerun.sweeps.launching import Launcher, died
 from aerun.sweeps.manifest import Job, Manifest
+from aerun.sweeps.parallel import ParallelLauncher, died
 from aerun.sweeps.worker import Order, Report, is_held
 
 
@@ -46,7 +46,7 @@ def test_a_workers_lines_are_kept_for_the_command(
     assert printed_level() == logging.INFO
 
 
-class _Scripted(Launcher):
+class _Scripted(ParallelLauncher):
     """A launcher whose reports are written beforehand."""
 
     extra, modules = "none", ()

@@ -45,11 +45,7 @@ def approve(
         BadRequest: With all mistakes; first those of the request, then of the data.
     """
     directory = None if output is None else _directory(config, output)
-    try:
-        said = say and output is None
-        request = plain(without_leftovers(config, config.hydra, say=said))
-    except OmegaConfBaseException as error:
-        raise BadRequest([explained(error)]) from None
+    request = asked(config, say=say and output is None)
     mistakes = check(request) + check_sweep(of_sweep(config))
     if output is not None and directory is not None:
         mistakes += check_output(directory, key=output)
@@ -68,6 +64,22 @@ def approve(
     if mistakes:
         raise BadRequest(mistakes)
     return request
+
+
+def asked(config: DictConfig, *, say: bool) -> dict[str, Any]:
+    """What a run is asked for, plain.
+
+    Args:
+        config: As composed.
+        say: Whether to say what was left out of an experiment.
+
+    Raises:
+        BadRequest: An interpolation leads nowhere.
+    """
+    try:
+        return plain(without_leftovers(config, config.hydra, say=say))
+    except OmegaConfBaseException as error:
+        raise BadRequest([explained(error)]) from None
 
 
 def claim_output(config: DictConfig, output: str) -> Path:

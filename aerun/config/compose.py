@@ -249,17 +249,29 @@ def _without_place(choices: Sequence[Override], error: Exception) -> list[Overri
 
 def plain(config: DictConfig) -> dict[str, Any]:
     """What a run gets of a composed config, as plain dicts; missing values as ???."""
-    kept = [str(key) for key in config if key not in ("hydra", "sweep")]
-    return _contained(OmegaConf.masked_copy(config, kept))
+    return contained(config, resolve=True)
+
+
+def contained(config: DictConfig, *, resolve: bool) -> dict[str, Any]:
+    """What a run gets of a composed config, with or without interpolations resolved."""
+    found = {}
+    for key in map(str, config):
+        if key in ("hydra", "sweep"):
+            continue
+        node: Any = config._get_node(key)
+        if resolve and node._is_interpolation():
+            node = node._dereference_node()
+        found[key] = (
+            OmegaConf.to_container(node, resolve=resolve, throw_on_missing=False)
+            if OmegaConf.is_config(node)
+            else node._value()
+        )
+    return found
 
 
 def of_sweep(config: DictConfig) -> dict[str, Any]:
     """What a composed config says of its sweep."""
-    return _contained(config.sweep)
-
-
-def _contained(config: DictConfig) -> dict[str, Any]:
-    container = OmegaConf.to_container(config, resolve=True, throw_on_missing=False)
+    container = OmegaConf.to_container(config.sweep, resolve=True)
     assert isinstance(container, dict)
     return {str(key): value for key, value in container.items()}
 

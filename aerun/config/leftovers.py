@@ -7,11 +7,11 @@ from typing import Any
 
 from hydra.core.default_element import GroupDefault
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from aerun.config.compose import CONFIG_NAME, dotted_keys
+from aerun.config.grammar import parse
 
 log = logging.getLogger("aerun")
 
@@ -28,30 +28,27 @@ def without_leftovers(config: DictConfig, hydra: Any, *, say: bool) -> DictConfi
         hydra: Hydra's own node.
         say: Whether to say what was left out.
     """
-    leftovers = list(_leftovers(hydra))
-    if not leftovers:
+    gone = list(leftovers(hydra))
+    if not gone:
         return config
     kept = config.copy()
-    for key in leftovers:
+    for key in gone:
         parent, _, name = key.rpartition(".")
         node = OmegaConf.select(kept, parent) if parent else kept
         with open_dict(node):
             del node[name]
     if say:
         names = " and ".join(_experiments(hydra, _typed(hydra)))
-        keys = ", ".join(leftovers)
+        keys = ", ".join(gone)
         log.info("Left out of %s, for other choices: %s.", names, keys)
     return kept
 
 
 def _typed(hydra: Any) -> list[Any]:
     """The overrides of the command line, parsed."""
-    loader = GlobalHydra.instance().config_loader()
-    parser = OverridesParser.create(config_loader=loader)
     # As typed: an interpolation in them is not ours to resolve.
     typed: Any = OmegaConf.to_container(hydra.overrides.task, resolve=False)
-    parsed: list[Any] = parser.parse_overrides(typed)
-    return parsed
+    return parse(typed, GlobalHydra.instance().config_loader())
 
 
 def _experiments(hydra: Any, typed: list[Any]) -> list[str]:
@@ -63,7 +60,8 @@ def _experiments(hydra: Any, typed: list[Any]) -> list[str]:
     return [str(name)] if name else []
 
 
-def _leftovers(hydra: Any) -> Iterator[str]:
+def leftovers(hydra: Any) -> Iterator[str]:
+    """The keys of a composed config that are left out, given Hydra's own node."""
     loader: Any = GlobalHydra.instance().config_loader()
     parsed = _typed(hydra)
     experiments = _experiments(hydra, parsed)

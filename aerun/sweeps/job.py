@@ -10,7 +10,7 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from aerun.config.compose import plain
+from aerun.config.compose import of_sweep, plain
 from aerun.config.leftovers import without_leftovers
 from aerun.config.stored import resume_request
 from aerun.errors import AerunError, Interrupted
@@ -53,7 +53,8 @@ def run_job(config: DictConfig, level: int | None = None) -> Any:
     set_up_console(level)
     directory = Path(HydraConfig.get().runtime.output_dir)
     with recorded(directory):
-        return _begin(config, directory)
+        request = plain(without_leftovers(config, HydraConfig.get(), say=True))
+        return make(request["task"])(request, directory)
 
 
 def sweep_job(config: DictConfig, level: int | None = None) -> float | None:
@@ -67,42 +68,61 @@ def sweep_job(config: DictConfig, level: int | None = None) -> float | None:
         The figure named by ``sweep.metric``; None where the run has no such figure.
 
     Raises:
-        NotStarted: Another job failed, and ``sweep.fail_fast`` is set.
+        NotStarted: As of ``carry_out``.
     """
     set_up_console(level)
     hydra = HydraConfig.get()
     folder, directory = Path(hydra.sweep.dir), Path(hydra.runtime.output_dir)
+    if not Manifest(folder).exists:  # of a sweeper that is not ours
+        summary = run_job(config, level)
+        return figures_of(summary, directory).get(config.sweep.metric)
+
+    def request() -> dict[str, Any]:
+        return plain(without_leftovers(config, hydra, say=True))
+
+    return carry_out(folder, directory, request, of_sweep(config))
+
+
+def carry_out(
+    folder: Path,
+    directory: Path,
+    request: Callable[[], dict[str, Any]],
+    sweep: Mapping[str, Any],
+) -> float | None:
+    """Carry out a job whose manifest is there; the figure named by ``sweep.metric``.
+
+    Args:
+        folder: The sweep's.
+        directory: The run's.
+        request: Gives what the run is asked for; may say what was left out of it.
+        sweep: The options of the sweep.
+
+    Raises:
+        NotStarted: Another job failed, and ``sweep.fail_fast`` is set.
+    """
     manifest = Manifest(folder)
     job, jobs = manifest.job_in(directory), manifest.jobs()
-    if config.sweep.fail_fast and any(j.state == FAILED for j in jobs):
+    if sweep["fail_fast"] and any(j.state == FAILED for j in jobs):
         raise NotStarted(f"job {job.number} was not started")
     with _followed(manifest, job), recorded(directory):
         log.info("Job %d of %d: %s", job.number, len(jobs), in_words(job, jobs))
         if (directory / "config.yaml").is_file():
-            request, _ = resume_request(["task=resume", f"run={directory}"])
-            summary: Any = resume(request, directory)
+            stored, _ = resume_request(["task=resume", f"run={directory}"])
+            summary: Any = resume(stored, directory)
         else:
-            summary = _begin(config, directory, one_of_many)
-    found = figures_of(summary, directory)
-    manifest.update(job.number, **outcome(summary, directory))
+            made = one_of_many(request())
+            summary = make(made["task"])(made, directory)
+    found = outcome(summary, directory)
+    manifest.update(job.number, **found)
     write_rows(folder)
-    return found.get(config.sweep.metric)
-
-
-def _begin(
-    config: DictConfig,
-    directory: Path,
-    settle: Callable[[dict[str, Any]], dict[str, Any]] = dict,
-) -> Any:
-    request = settle(plain(without_leftovers(config, HydraConfig.get(), say=True)))
-    return make(request["task"])(request, directory)
+    value: float | None = found["figures"].get(sweep["metric"])
+    return value
 
 
 @contextmanager
 def _followed(manifest: Manifest, job: Job) -> Iterator[None]:
     """Within, a job is running; after an error it has failed or was interrupted."""
     manifest.update(job.number, state=RUNNING, reason=None)
-    write_rows(manifest.folder)
     try:
         yield
     except (KeyboardInterrupt, Interrupted):

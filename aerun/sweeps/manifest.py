@@ -2,9 +2,10 @@
 
 import fcntl
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -131,9 +132,9 @@ class Manifest:
         Raises:
             KeyError: There is none.
         """
-        wanted = Path(directory).resolve()
+        wanted = os.path.relpath(directory, self.folder)
         for job in self.jobs():
-            if (self.folder / job.directory).resolve() == wanted:
+            if os.path.normpath(job.directory) == wanted:
                 return job
         raise KeyError(str(directory))
 
@@ -153,7 +154,7 @@ class Manifest:
         return content
 
     def _write(self, content: Mapping[str, Any], jobs: Sequence[Job]) -> None:
-        entries = [json.dumps(asdict(job), allow_nan=False) for job in jobs]
+        entries = [json.dumps(vars(job), allow_nan=False) for job in jobs]
         head = json.dumps({**content, "format": FORMAT, "jobs": []}, indent=1)
         lines = ",\n".join(f"  {entry}" for entry in entries)
         text = head.replace('"jobs": []', f'"jobs": [\n{lines}\n ]')

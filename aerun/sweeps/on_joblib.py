@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from aerun.options import Workers
-from aerun.sweeps.launching import Launcher, deaf_children, died, tell_stopping
-from aerun.sweeps.worker import Order, Report, carry_out
+from aerun.sweeps.parallel import ParallelLauncher, deaf_children, died, tell_stopping
+from aerun.sweeps.worker import Order, Report, fulfil
 
 
 @dataclass(kw_only=True, eq=False)
-class JoblibLauncher(Launcher):
+class JoblibLauncher(ParallelLauncher):
     """Runs jobs in processes of joblib's engine, loky; each takes one after another.
 
     Every process is a pool of its own, so that one that dies takes no other job along.
@@ -41,7 +41,7 @@ class JoblibLauncher(Launcher):
                 while waiting and self._idle:
                     order, pool = waiting.popleft(), self._idle.pop()
                     with deaf_children():
-                        busy[pool.submit(carry_out, order)] = order, pool
+                        busy[pool.submit(fulfil, order)] = order, pool
                 done, _ = wait(busy, return_when=FIRST_COMPLETED)
                 for future in done:
                     order, pool = busy.pop(future)

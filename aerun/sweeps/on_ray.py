@@ -8,15 +8,15 @@ from typing import Any
 
 from aerun.logs import printed_level
 from aerun.options import Positive
-from aerun.sweeps.launching import Launcher, died, tell_stopping
-from aerun.sweeps.worker import Order, Report, carry_out
+from aerun.sweeps.parallel import ParallelLauncher, died, tell_stopping
+from aerun.sweeps.worker import Order, Report, fulfil
 
 _PATIENCE = 60.0
 """Seconds that jobs have to end after they were asked to."""
 
 
 @dataclass(kw_only=True, eq=False)
-class RayLauncher(Launcher):
+class RayLauncher(ParallelLauncher):
     """Runs jobs as tasks of Ray, which places them by the cores and GPUs they take."""
 
     extra = "ray"
@@ -50,7 +50,7 @@ class RayLauncher(Launcher):
         if not ray.is_initialized():
             ray.init(**self._init())
             self._started = True
-        task = ray.remote(**self._remote())(carry_out)
+        task = ray.remote(**self._remote())(fulfil)
         running = {task.remote(order): order for order in orders}
         try:
             while running:

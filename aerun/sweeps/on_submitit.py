@@ -10,8 +10,8 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from aerun.options import Count, Natural, Positive, Workers
-from aerun.sweeps.launching import Launcher, deaf_children, died, tell_stopping
-from aerun.sweeps.worker import Order, Report, carry_out
+from aerun.sweeps.parallel import ParallelLauncher, deaf_children, died, tell_stopping
+from aerun.sweeps.worker import Order, Report, fulfil
 
 _OFTEN, _SELDOM = 0.05, 2.0
 """Seconds between looks at processes of this machine, and at those of a cluster."""
@@ -25,7 +25,7 @@ class Resumable:
 
     def __call__(self, order: Order) -> Report:
         """Carry it out."""
-        return carry_out(order)
+        return fulfil(order)
 
     def checkpoint(self, order: Order) -> Any:
         """What submitit is to submit again."""
@@ -35,7 +35,7 @@ class Resumable:
 
 
 @dataclass(kw_only=True, eq=False)
-class LocalLauncher(Launcher):
+class LocalLauncher(ParallelLauncher):
     """Runs jobs in processes that submitit starts here, to try what a cluster does."""
 
     extra = "submitit"
@@ -76,7 +76,7 @@ class LocalLauncher(Launcher):
 
 
 @dataclass(kw_only=True, eq=False)
-class SlurmLauncher(Launcher):
+class SlurmLauncher(ParallelLauncher):
     """Runs jobs as an array of Slurm; the command stays to see them end.
 
     Options have submitit's names; None is not handed on.

@@ -18,6 +18,7 @@ def register() -> None:
     plugins = Plugins.instance()
     # The scan above re-executes Hydra's own plug-in modules, so a sweeper that uses
     # them must be imported after it.
+    from aerun.sweeps.launching import SerialLauncher
     from aerun.sweeps.on_joblib import JoblibLauncher
     from aerun.sweeps.on_ray import RayLauncher
     from aerun.sweeps.on_submitit import LocalLauncher, SlurmLauncher
@@ -28,7 +29,14 @@ def register() -> None:
         Plugins.is_in_toplevel_plugins_module = staticmethod(  # type: ignore[assignment]
             lambda name: name.startswith("aerun.") or trusted(name)
         )
-    for plugin in (Sweeper, JoblibLauncher, LocalLauncher, SlurmLauncher, RayLauncher):
+    for plugin in (
+        Sweeper,
+        SerialLauncher,
+        JoblibLauncher,
+        LocalLauncher,
+        SlurmLauncher,
+        RayLauncher,
+    ):
         plugins.register(plugin)
 
 
@@ -38,11 +46,11 @@ def check_launcher(config: DictConfig) -> None:
     Raises:
         BadUse: It is not.
     """
-    from aerun.sweeps.launching import Launcher
+    from aerun.sweeps.parallel import ParallelLauncher
 
     node: Any = OmegaConf.to_container(config.hydra.launcher, resolve=False)
     target = locate(node["_target_"])
-    if not issubclass(target, Launcher):
+    if not issubclass(target, ParallelLauncher):
         return  # of Hydra's own or of a plug-in
     typed = f"hydra/launcher={config.hydra.runtime.choices['hydra/launcher']}"
     require(target.extra, *target.modules, typed=typed)

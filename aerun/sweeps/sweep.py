@@ -4,7 +4,7 @@ import hashlib
 import json
 import logging
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -16,15 +16,13 @@ from hydra.core.plugins import Plugins
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from aerun.config.approve import approve, claim_output, place_of
-from aerun.config.compose import NO_NEW_RUN, plain
-from aerun.config.leftovers import without_leftovers
+from aerun.config.approve import approve, asked, claim_output, place_of
+from aerun.config.compose import NO_NEW_RUN
 from aerun.config.mistakes import BadRequest, Mistake
 from aerun.errors import Interrupted, RunDirectoryError, SweepFailed
 from aerun.rundir import RunDirectory, resume_command
 from aerun.sweeps.composing import SharedLoader
 from aerun.sweeps.job import outcome
-from aerun.sweeps.launching import Launcher
 from aerun.sweeps.manifest import (
     DONE,
     FAILED,
@@ -35,6 +33,7 @@ from aerun.sweeps.manifest import (
     Manifest,
     in_words,
 )
+from aerun.sweeps.parallel import ParallelLauncher
 from aerun.sweeps.plugins import check_launcher
 from aerun.sweeps.summary import finish, write_rows
 
@@ -85,17 +84,16 @@ class Sweep:
         if self.continued:
             known = [job for job in self.manifest.jobs() if job.state in DONE]
             done = {job.hash for job in known} | {job.overrides for job in known}
+        output = None if self.continued else "hydra.sweep.dir"
         found: dict[Mistake, list[str]] = {}
         planned = []
         for job in jobs:
-            config = self._loader.load_sweep_config(self.config, job)
             try:
-                _only_new(config)
-                if (made := _hash(config)) not in done and tuple(job) not in done:
-                    approve(
-                        config, output=None if self.continued else "hydra.sweep.dir",
-                        say=False,
-                    )  # fmt: skip
+                with self._loader.lent(self.config, job) as config:
+                    _only_new(config)
+                    made = _hash(asked(config, say=False))
+                    if made not in done and tuple(job) not in done:
+                        approve(config, output=output, say=False)
             except BadRequest as error:
                 for mistake in error.mistakes:
                     found.setdefault(mistake, []).append(" ".join(job))
@@ -270,7 +268,7 @@ class Sweep:
             task_function=self._task,
             config=self.config,
         )
-        if isinstance(launcher, Launcher):
+        if isinstance(launcher, ParallelLauncher):
             self._open.callback(launcher.close)
         return launcher
 
@@ -343,8 +341,7 @@ def _current(config: DictConfig) -> Iterator[None]:
         hydra.cfg = before
 
 
-def _hash(config: DictConfig) -> str:
-    request = plain(without_leftovers(config, config.hydra, say=False))
+def _hash(request: Mapping[str, Any]) -> str:
     text = json.dumps(request, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -54,7 +54,7 @@ class Report:
     """What the job had to say, each with its level."""
 
 
-def carry_out(order: Order) -> Report:
+def fulfil(order: Order) -> Report:
     """Run a job as the command itself would, in its directory and with its modules."""
     from aerun.logs import gathered
 

@@ -1,0 +1,31 @@
+"""Overrides read with Hydra's grammar; each text once."""
+
+import functools
+from collections.abc import Iterable
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+
+
+def parse(texts: Iterable[str], loader: Any = None) -> list[Override]:
+    """Overrides as Hydra reads them; they are shared, so never change one.
+
+    Args:
+        texts: As typed.
+        loader: Hydra's, which knows what ``glob(*)`` stands for.
+
+    Raises:
+        HydraException: One breaks the grammar.
+    """
+    return [_parsed(text, loader) for text in texts]
+
+
+@functools.lru_cache(maxsize=4096)  # the jobs of a sweep share most of theirs
+def _parsed(text: str, loader: Any) -> Override:
+    return _parser(loader).parse_override(text)
+
+
+@functools.lru_cache(maxsize=8)
+def _parser(loader: Any) -> OverridesParser:
+    return OverridesParser.create(config_loader=loader)
