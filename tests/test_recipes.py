@@ -70,7 +70,7 @@ def reader(alone: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     np.savez(
         alone / "faces.npz", x=faces, y=labels, x_test=faces[:9], y_test=labels[:9]
     )
-    shown = PAGES["own_parts"] + PAGES["trackers"]
+    shown = PAGES["own_parts"] + PAGES["trackers"] + PAGES["clusters"]
     for block in _blocks(shown, "(?:python|yaml)"):
         for part in re.split(r"^# (?=\S+\.(?:py|yaml)$)", block, flags=re.MULTILINE):
             name, _, content = part.partition("\n")
@@ -301,6 +301,10 @@ PROMISES = {
     "TensorBoard": promised.tensorboard,
     "A tracker of your own": promised.mlflow,
     "As ONNX files": promised.onnx,
+    "On the cores of one machine": promised.clusters,
+    "As on a cluster, on one machine": promised.clusters,
+    "On Slurm": promised.slurm,
+    "On Ray": promised.clusters,
 }
 
 
