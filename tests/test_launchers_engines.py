@@ -108,6 +108,8 @@ def test_a_stopped_sweep_leaves_no_process_and_goes_on(
     else:
         process.kill()
         process.wait()
+        process.stdout.close()  # workers may hold the other ends yet
+        process.stderr.close()
     until = time.monotonic() + 60
     while any(map(_alive, workers)):
         assert time.monotonic() < until
