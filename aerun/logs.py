@@ -40,6 +40,45 @@ class _Console(logging.Handler):
             logging.getLogger("aerun").removeHandler(self)
 
 
+class _Gatherer(_Console):
+    """Keeps lines instead, for another process to print."""
+
+    def __init__(self, level: int) -> None:
+        """Begin with none."""
+        super().__init__(level)
+        self.lines: list[tuple[int, str]] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep a line, but for those that belong beside a bar."""
+        if getattr(record, "quiet_on_terminal", False):
+            return
+        text = self.format(record)
+        if record.levelno == logging.DEBUG and record.exc_info:
+            text = str(record.exc_text)
+        self.lines.append((record.levelno, text))
+
+
+@contextmanager
+def gathered(level: int) -> Iterator[list[tuple[int, str]]]:
+    """Within, nothing is printed and there are no bars; the lines, with their levels.
+
+    Args:
+        level: From which on they are kept.
+    """
+    logger = logging.getLogger("aerun")
+    before, gatherer = _console(), _Gatherer(level)
+    gatherer.setFormatter(logging.Formatter("%(message)s"))
+    if before is not None:
+        logger.removeHandler(before)
+    logger.addHandler(gatherer)
+    try:
+        yield gatherer.lines
+    finally:
+        logger.removeHandler(gatherer)
+        if before is not None:
+            logger.addHandler(before)
+
+
 def _console() -> _Console | None:
     handlers = logging.getLogger("aerun").handlers
     return next((h for h in handlers if isinstance(h, _Console)), None)
@@ -69,6 +108,8 @@ def printed_level() -> int:
 
 def is_watched() -> bool:
     """Whether a progress bar has a terminal to be on, and is wanted."""
+    if isinstance(_console(), _Gatherer):
+        return False
     return sys.stderr.isatty() and printed_level() <= logging.INFO
 
 

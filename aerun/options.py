@@ -11,7 +11,7 @@ import inspect
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, get_args, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_type_hints
 
 from torch import Tensor, nn
 
@@ -108,6 +108,8 @@ class Odd:
 
 
 Count = Annotated[int, Range(1)]
+Workers = Literal[-1] | Count
+"""How many at a time; -1: one for each core."""
 OddCount = Annotated[int, Odd()]
 Natural = Annotated[int, Range(0)]
 Seed = Annotated[int, Range(0, 2**32 - 1)]

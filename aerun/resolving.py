@@ -60,6 +60,18 @@ def resolve(config: Config, spec: Spec) -> dict[str, Any]:
     return plain
 
 
+def one_of_many(config: Config) -> dict[str, Any]:
+    """A copy for a job of a sweep: it takes one thread, unless a number was chosen.
+
+    Jobs side by side then do not fight for cores; and how many threads add up a sum
+    moves its last bits, so the number may depend on no launcher and no machine.
+    """
+    made: dict[str, Any] = deepcopy(dict(config))
+    if made["trainer"]["threads"] == "auto":
+        made["trainer"]["threads"] = 1
+    return made
+
+
 def placed(config: Config) -> dict[str, Any]:
     """A copy whose files and folders are absolute: a run goes on from anywhere."""
     made: dict[str, Any] = deepcopy(dict(config))

@@ -14,6 +14,8 @@ PACKAGES = {
     "A tracker of your own": ("mlflow",),
     "A search": ("optuna",),
     "Options of a search": ("optuna",),
+    "As on a cluster, on one machine": ("submitit",),
+    "On Ray": ("ray",),
 }
 """Optional ones, which recipes need."""
 
@@ -168,3 +170,22 @@ def searches(folder: Path, run: Path, printed: str) -> None:
 def nothing(folder: Path, run: Path, printed: str) -> None:
     """The page has no command there."""
     assert not (folder / "outputs").exists()
+
+
+def clusters(folder: Path, run: Path, printed: str) -> None:
+    """Every job of every sweep is completed, each said with its directory in front."""
+    manifests = list(folder.glob("outputs/sweeps/*/*/manifest.json"))
+    assert manifests
+    for path in manifests:
+        jobs = json.loads(path.read_text())["jobs"]
+        assert {job["state"] for job in jobs} == {"completed"}
+    assert f"[0] Job 0 of {len(jobs)}: model=linear" in printed
+
+
+def slurm(folder: Path, run: Path, printed: str) -> None:
+    """Options under a name of one's own, on top of ours."""
+    from aerun.config.compose import Composer
+
+    config = Composer("my_conf").compose(["hydra/launcher=ours"], multirun=True)
+    assert config.hydra.launcher.partition == "gpu"
+    assert config.hydra.launcher.max_num_timeout == 10

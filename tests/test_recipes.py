@@ -71,7 +71,8 @@ def reader(alone: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     np.savez(
         alone / "faces.npz", x=faces, y=labels, x_test=faces[:9], y_test=labels[:9]
     )
-    shown = PAGES["own_parts"] + PAGES["trackers"] + PAGES["sweeps"]
+    shown = PAGES["own_parts"] + PAGES["trackers"]
+    shown += PAGES["sweeps"] + PAGES["clusters"]
     for block in _blocks(shown, "(?:python|yaml)"):
         for part in re.split(r"^# (?=\S+\.(?:py|yaml)$)", block, flags=re.MULTILINE):
             name, _, content = part.partition("\n")
@@ -307,6 +308,10 @@ PROMISES = {
     "Options of a search": promised.searches,
     "A search that was stopped": promised.nothing,
     **promised_sweeps.PROMISES,
+    "On the cores of one machine": promised.clusters,
+    "As on a cluster, on one machine": promised.clusters,
+    "On Slurm": promised.slurm,
+    "On Ray": promised.clusters,
 }
 
 

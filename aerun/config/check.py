@@ -167,7 +167,9 @@ def check_output(directory: str, *, key: str) -> list[Mistake]:
     return [Mistake(typed=f"{key}={directory}", problem=problem)]
 
 
-def check_part(node: Any, key: str, known: frozenset[str]) -> list[Mistake]:
+def check_part(
+    node: Any, key: str, known: frozenset[str] = frozenset()
+) -> list[Mistake]:
     """All mistakes in a node of no group, whose caller gives it what is known."""
     return list(_check_node(node, key, list(all_keys({key: node})), known=known))
 

@@ -21,7 +21,12 @@ from omegaconf.errors import OmegaConfBaseException
 
 from aerun.config.loader import SharingLoader
 from aerun.config.mistakes import BadRequest, Mistake, did_you_mean, listed
-from aerun.config.places import conf_dir, own_folders, search_path
+from aerun.config.places import (
+    conf_dir,
+    own_folders,
+    prefer_own_launchers,
+    search_path,
+)
 
 CONFIG_NAME = "config"
 
@@ -51,6 +56,7 @@ class Composer:
         self.loader: Any = SharingLoader(search_path(own))
         self.hydra = Hydra("aerun", self.loader)
         GlobalHydra.instance().initialize(self.hydra)
+        prefer_own_launchers()
         self.parser = OverridesParser.create(config_loader=self.loader)
 
     def compose(

@@ -8,10 +8,12 @@ from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from hydra._internal.config_search_path_impl import ConfigSearchPathImpl
 from hydra._internal.utils import create_automatic_config_search_path
 from hydra.core.config_search_path import SearchPathQuery
+from hydra.core.config_store import ConfigStore
 
 from aerun.config.mistakes import BadRequest, Mistake
 
@@ -86,6 +88,17 @@ def _folder(plug_in: EntryPoint) -> Path:
         if folder.is_dir():
             return folder.absolute()
     raise LookupError(f"there is no package '{plug_in.module}'")
+
+
+def prefer_own_launchers() -> None:
+    """Forget launchers of Hydra's plug-ins that have the names of ours.
+
+    Hydra would check the options of ours against those of theirs.
+    """
+    stored: dict[str, Any] = ConfigStore.instance().repo
+    theirs = stored.get("hydra", {}).get("launcher", {})
+    for file in Path(conf_dir(), "hydra", "launcher").glob("*.yaml"):
+        theirs.pop(file.name, None)
 
 
 def search_path(own: list[tuple[str, Path]]) -> ConfigSearchPathImpl:

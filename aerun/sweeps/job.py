@@ -17,6 +17,7 @@ from aerun.errors import AerunError, Interrupted
 from aerun.failures import in_short
 from aerun.logs import set_up_console
 from aerun.recording import recorded
+from aerun.resolving import one_of_many
 from aerun.rundir import RunDirectory
 from aerun.sweeps.manifest import (
     COMPLETED,
@@ -120,7 +121,7 @@ def carry_out(
             stored, _ = resume_request(["task=resume", f"run={directory}"])
             summary: Any = resume(stored, directory, *advisers)
         else:
-            made = request()
+            made = one_of_many(request())
             summary = make(made["task"])(made, directory, *advisers)
     found = outcome(summary, directory)
     manifest.update(job.number, **found)

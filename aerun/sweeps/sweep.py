@@ -7,6 +7,7 @@ import signal
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -34,6 +35,8 @@ from aerun.sweeps.manifest import (
     Manifest,
     in_words,
 )
+from aerun.sweeps.parallel import ParallelLauncher
+from aerun.sweeps.plugins import check_launcher
 from aerun.sweeps.summary import finish, write_rows
 
 log = logging.getLogger("aerun")
@@ -99,6 +102,7 @@ class Sweep:
             BadRequest: With the mistakes of all jobs; nothing was started.
             Uncomposable: Likewise, of the first job that Hydra cannot compose.
         """
+        check_launcher(self.config)
         done = set()
         if self.continued:
             known = [job for job in self.manifest.jobs() if job.state in DONE]
@@ -270,7 +274,7 @@ class Sweep:
             for number in wanted
         ]
         try:
-            self._launcher().launch(lines, initial_job_idx=wanted[0])
+            self._launcher.launch(lines, initial_job_idx=wanted[0])
         except (KeyboardInterrupt, Interrupted) as stop:
             self._interrupted(stop)
         now = self.manifest.jobs()
@@ -283,12 +287,16 @@ class Sweep:
             job = replace(job, directory=self._next_place(job, jobs))
         return replace(job, state=PENDING, reason=None)
 
+    @cached_property
     def _launcher(self) -> Any:
-        return Plugins.instance().instantiate_launcher(
+        launcher = Plugins.instance().instantiate_launcher(
             hydra_context=self._context,
             task_function=self._task,
             config=self.config,
         )
+        if isinstance(launcher, ParallelLauncher):
+            self._open.callback(launcher.close)
+        return launcher
 
     def _interrupted(self, stop: BaseException) -> None:
         """Say how to go on.
@@ -305,6 +313,7 @@ class Sweep:
 
         jobs = self.manifest.edit(change)
         write_rows(self.folder)
+        self._open.close()
         done = sum(job.state in DONE for job in jobs)
         code = stop.exit_code if isinstance(stop, Interrupted) else 128 + signal.SIGINT
         raise Interrupted(

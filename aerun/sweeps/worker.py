@@ -1,0 +1,186 @@
+"""What a worker process does with a job of a sweep, whoever started the process."""
+
+import fcntl
+import os
+import pickle
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext, redirect_stdout
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Any
+
+from aerun.errors import Interrupted, RunFailed, Terminated
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Order:
+    """A job as it travels to its worker."""
+
+    number: int
+    """Of Hydra's, within the command."""
+    name: str
+    """Of its directory in the sweep's."""
+    overrides: tuple[str, ...]
+    folder: str
+    """The working directory of the command."""
+    path: tuple[str, ...]
+    """Where the command finds modules, those of the user's own too."""
+    environment: Mapping[str, str | None]
+    """Variables as the job is to see them; None: not set."""
+    level: int
+    """From which on lines are printed."""
+    leash: str | None
+    """A file that the command holds locked as long as it lives; None: the job may go
+    on without it."""
+    shared: bytes
+    """Of all jobs alike, pickled: the task and what Hydra composes with."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Report:
+    """What comes back; everything else is in the job's directory."""
+
+    number: int
+    name: str
+    returned: Any = None
+    """Hydra's ``JobReturn`` of a job that was carried out to its end, good or bad."""
+    problem: str | None = None
+    """Why there is none."""
+    lines: list[tuple[int, str]] = field(default_factory=list)
+    """What the job had to say, each with its level."""
+
+
+def fulfil(order: Order) -> Report:
+    """Run a job as the command itself would, in its directory and with its modules."""
+    from aerun.logs import gathered
+
+    _move_in(order)
+    returned, problem = None, None
+    _idle.clear()
+    with gathered(order.level) as lines, _stoppable(), _printing(order.level):
+        try:
+            if order.leash is not None:
+                _watch(order.leash)
+            returned = _run(order)
+        except (KeyboardInterrupt, Interrupted):
+            problem = "it was interrupted"
+        except Exception as error:  # reported, as those of the task itself are
+            problem = f"{error} ({type(error).__name__})"
+    _idle.set()
+    return Report(
+        number=order.number,
+        name=order.name,
+        returned=returned,
+        problem=problem,
+        lines=lines,
+    )
+
+
+def _move_in(order: Order) -> None:
+    """Make the process one of the command's."""
+    os.chdir(order.folder)
+    sys.path += [place for place in order.path if place not in sys.path]
+    for name, value in order.environment.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+
+
+def _run(order: Order) -> Any:
+    """Compose the job and run its task, as Hydra's own launcher does."""
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.core.singleton import Singleton
+    from hydra.core.utils import JobStatus, run_job, setup_globals
+    from omegaconf import open_dict
+
+    from aerun.config.places import prefer_own_launchers
+
+    task_function, context, config, instances = pickle.loads(order.shared)
+    setup_globals()
+    Singleton.set_state({**Singleton.get_state(), "instances": instances})
+    prefer_own_launchers()
+    job = context.config_loader.load_sweep_config(config, list(order.overrides))
+    with open_dict(job):
+        job.hydra.job.id = f"{job.hydra.job.name}_{order.number}"
+        job.hydra.job.num = order.number
+    HydraConfig.instance().set_config(job)
+    returned = run_job(
+        hydra_context=context,
+        task_function=task_function,
+        config=job,
+        job_dir_key="hydra.sweep.dir",
+        job_subdir_key="hydra.sweep.subdir",
+        configure_logging=False,
+    )
+    if returned.status == JobStatus.FAILED:
+        # An exception of any class may not survive the way back.
+        returned.return_value = RunFailed(str(returned._return_value))
+    return returned
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """SIGINT and SIGTERM stop the job; while it trains, after its next step."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # where signals cannot be handled
+        return
+
+    def stop(signum: int, frame: FrameType | None) -> None:
+        raise Terminated if signum == signal.SIGTERM else KeyboardInterrupt
+
+    asked = (signal.SIGINT, signal.SIGTERM)
+    before = {signum: signal.signal(signum, stop) for signum in asked}
+    try:
+        yield
+    finally:
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
+
+
+def _watch(leash: str) -> None:
+    """Have this process stop its job and end, once the command has died.
+
+    Else it would go on unseen, and whoever continues the sweep would meet it.
+    """
+
+    def watch() -> None:
+        while is_held(leash):
+            time.sleep(_OFTEN)
+        os.kill(os.getpid(), signal.SIGTERM)
+        _idle.wait()
+        os._exit(1)
+
+    if leash not in _watched:
+        _watched.add(leash)
+        threading.Thread(target=watch, daemon=True).start()
+
+
+_idle = threading.Event()
+"""Set while this process has no job."""
+_watched: set[str] = set()
+_OFTEN = 0.5
+"""Seconds between looks at whether the command lives."""
+
+
+def is_held(path: str) -> bool:
+    """Whether some process holds a file locked."""
+    try:
+        with open(path, "rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:
+        return False
+    return False
+
+
+def _printing(level: int) -> Any:
+    """What a user's own part prints must not be taken for a quiet command's answer."""
+    import logging
+
+    return redirect_stdout(sys.stderr) if level > logging.INFO else nullcontext()

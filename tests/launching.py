@@ -1,0 +1,98 @@
+"""Sweeps in a process of their own, under any launcher, and what they leave."""
+
+import json
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+_EXTRAS = {"joblib": "joblib", "submitit_local": "submitit", "ray": "ray"}
+
+
+def case(launcher: str, *more: str) -> Any:
+    """Values of a test, which is skipped where the launcher's engine is absent."""
+    extra = _EXTRAS[launcher]
+    reason = f"needs pip install 'aerun[{extra}]'"
+    absent = pytest.mark.skipif(find_spec(extra) is None, reason=reason)
+    return pytest.param(launcher, *more, marks=absent, id="-".join([launcher, *more]))
+
+
+PARALLEL = [case(launcher) for launcher in _EXTRAS]
+"""Launchers with processes of their own."""
+
+SMALL = ("trainer.epochs=2", "trainer.preview_every=0", "dataset.limit=100",
+         "model.hidden=[16]")  # fmt: skip
+
+MINE = '''
+"""A regularizer whose runs fail, die or wait, once they train."""
+import os, signal, time, pathlib
+
+def moody(out, model, *, mood: str):
+    if len(out.code) > 2:
+        if mood == "sad":
+            raise ValueError("no reason to live")
+        if mood == "dead":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if mood == "slow" and not pathlib.Path("hurry").exists():
+            pathlib.Path(f"{os.getpid()}.slow").touch()
+            time.sleep(0.05)
+    return out.code.square().flatten(1).sum(1)
+'''
+OPTION = """
+moody:
+  _target_: mine.moody
+  weight: 0.1
+  mood: good
+"""
+
+
+def own_part(folder: Path) -> list[str]:
+    """Leave a part of the user's own in a folder; what chooses it there."""
+    (folder / "own/regularizer").mkdir(parents=True)
+    (folder / "own/regularizer/moody.yaml").write_text(OPTION)
+    (folder / "mine.py").write_text(MINE)
+    return ["--config-dir", "own", "regularizer=[moody]"]
+
+
+def started(folder: Path, *arguments: str, **options: Any) -> "subprocess.Popen[str]":
+    """The command, begun in a folder, in a process group of its own."""
+    root = str(Path(__file__).parents[1])
+    path = os.pathsep.join([root, os.environ.get("PYTHONPATH", "")])
+    return subprocess.Popen(
+        [sys.executable, "-m", "aerun", *arguments],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        **options,
+    )
+
+
+def swept(folder: Path, *arguments: str) -> tuple[int, str, str]:
+    """Exit code and both outputs of a sweep in a folder."""
+    process = started(folder, *arguments)
+    out, err = process.communicate(timeout=300)
+    return process.returncode, out, err
+
+
+def states(sweep: Path) -> list[str]:
+    """Of its jobs, by number."""
+    jobs = json.loads((sweep / "manifest.json").read_text())["jobs"]
+    return [job["state"] for job in jobs]
+
+
+def results(sweep: Path) -> dict[str, Any]:
+    """Of each job every figure: its whole metrics.csv and its summary's metrics."""
+    return {
+        path.parent.name: (
+            (path.parent / "metrics.csv").read_bytes(),
+            json.loads(path.read_text())["metrics"],
+        )
+        for path in sorted(sweep.glob("*/summary.json"))
+    }
