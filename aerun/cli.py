@@ -280,7 +280,7 @@ def _sweep(composer: Any, overrides: Sequence[str]) -> Path | None:
     from aerun.sweeps.plugins import register
 
     register()
-    from aerun.sweeps.sweep import Uncomposable
+    from aerun.sweeps.planning import Uncomposable
 
     try:
         made = composer.hydra.multirun(

@@ -9,7 +9,7 @@ from hydra.errors import HydraException
 from aerun.config.compose import unreadable
 from aerun.config.mistakes import BadRequest
 from aerun.sweeps.manifest import Manifest
-from aerun.sweeps.sweep import quoted
+from aerun.sweeps.planning import quoted
 
 
 def sweep_of(run: str | None) -> Path | None:
