@@ -7,12 +7,12 @@ from typing import Any
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl, get_overrides_dirname
 from hydra.core.config_search_path import ConfigSearchPath
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from aerun.config.files import Repository
+from aerun.config.grammar import parse
 from aerun.config.places import conf_dir
 
 _OF_HYDRA = frozenset({"hydra.run.dir", "hydra.sweep.dir", "hydra.sweep.subdir"})
@@ -58,7 +58,7 @@ class SharingLoader(ConfigLoaderImpl):
                 config_name, list(some), run_mode, from_shell, validate_sweep_overrides
             )
 
-        parsed = OverridesParser.create(config_loader=self).parse_overrides(overrides)
+        parsed = parse(overrides, self)
         if not all(self._may_share(override) for override in parsed):
             return compose(overrides)
         values = [override for override in parsed if self._is_value(override)]

@@ -10,7 +10,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from aerun.config.approve import approve, asked
+from aerun.config.approve import approve_plain, asked
 from aerun.config.compose import NO_NEW_RUN
 from aerun.config.mistakes import BadRequest, Mistake
 
@@ -60,9 +60,10 @@ def plan(
         try:
             config = loader.load_sweep_config(master, job)
             _only_new(config)
-            made = _hash(asked(config, say=False))
+            request = asked(config, say=False)
+            made = _hash(request)
             if made not in done and tuple(job) not in done:
-                approve(config, output=output, say=False)
+                approve_plain(request, config, output=output)
         except BadRequest as error:
             for mistake in error.mistakes:
                 found.setdefault(mistake, []).append(" ".join(job))
