@@ -40,6 +40,7 @@ class SharingLoader(ConfigLoaderImpl):
     def __init__(self, config_search_path: ConfigSearchPath) -> None:
         self.config_search_path = config_search_path
         self.repository = Repository(config_search_path)
+        self._groups: dict[str, bool] = {}
         files = [s.path for s in self.get_sources() if s.scheme() == "file"]
         self._kept = _of_built_in if files == [conf_dir()] else {}
 
@@ -82,8 +83,10 @@ class SharingLoader(ConfigLoaderImpl):
         return self._is_value(override) or self._is_choice(override)
 
     def _is_choice(self, override: Override) -> bool:
-        dictionary = isinstance(override.value(), dict)
-        return not dictionary and self.repository.group_exists(override.key_or_group)
+        key = override.key_or_group
+        if key not in self._groups:
+            self._groups[key] = bool(self.repository.group_exists(key))
+        return self._groups[key] and not isinstance(override.value(), dict)
 
     def _is_value(self, override: Override) -> bool:
         """Whether an override only replaces a value."""
