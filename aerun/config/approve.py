@@ -18,7 +18,8 @@ from aerun.build import (
     trainer_options,
 )
 from aerun.config.check import check, check_data, check_output, check_sweep
-from aerun.config.compose import explained, of_sweep, plain
+from aerun.config.compose import of_sweep, plain
+from aerun.config.explaining import explained
 from aerun.config.leftovers import without_leftovers
 from aerun.config.mistakes import BadRequest, Mistake
 from aerun.config.stored import find_run
