@@ -60,7 +60,7 @@ def claim(path: Path, *, exact: bool) -> Path:
             return candidate
         except FileExistsError:
             if exact:
-                if candidate.is_dir() and not any(candidate.iterdir()):
+                if candidate.is_dir() and _nothing_in(candidate):
                     return candidate
                 other = f"{candidate} is not empty; choose another directory"
                 if holds_run(candidate):
@@ -70,6 +70,11 @@ def claim(path: Path, *, exact: bool) -> Path:
             candidate = path.with_name(f"{path.name}_{number}")
         except OSError as error:
             raise _impossible(candidate, error) from None
+
+
+def _nothing_in(path: Path) -> bool:
+    """Whether a folder is empty, or holds what a claim that was killed leaves."""
+    return {entry.name for entry in path.iterdir()} <= {".lock"}
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl, get_overrides_d
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.override_parser.types import Override, OverrideType
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from aerun.config.files import Repository
 from aerun.config.grammar import parse
@@ -70,6 +70,7 @@ class SharingLoader(ConfigLoaderImpl):
                 del self._kept[next(iter(self._kept))]
             self._kept[key] = pickle.dumps(compose(choices))
         config: DictConfig = pickle.loads(self._kept[key])
+        OmegaConf.clear_cache(config)  # of the time, for one
         self._apply_overrides_to_config(values, config)
         _note(parsed, config)
         return config

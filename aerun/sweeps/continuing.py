@@ -34,10 +34,20 @@ def continued(folder: Path, overrides: Sequence[str]) -> tuple[list[str], str | 
     """
     manifest = Manifest(folder)
     now = [text for text in overrides if not text.startswith(("task=", "run="))]
-    by_key = {_key(text): text for text in manifest.overrides}
-    by_key |= {_key(text): text for text in now}
-    place = f"hydra.sweep.dir={quoted(str(folder))}"
-    return [*by_key.values(), place], manifest.config_dir
+    by_key: dict[str, list[str]] = {}
+    for text in now:
+        by_key.setdefault(_key(text), []).append(text)
+    merged: list[str] = []
+    replaced: set[str] = set()
+    for text in manifest.overrides:
+        key = _key(text)
+        if key not in by_key:
+            merged.append(text)
+        elif key not in replaced:  # in the place of the first
+            merged += by_key[key]
+            replaced.add(key)
+    merged += [text for text in now if _key(text) not in replaced]
+    return [*merged, f"hydra.sweep.dir={quoted(str(folder))}"], manifest.config_dir
 
 
 def _key(text: str) -> str:
@@ -46,4 +56,5 @@ def _key(text: str) -> str:
     except HydraException as error:
         raise BadRequest([unreadable(text, error)]) from None
     at = f"@{override.package}" if override.package else ""
-    return f"{override.key_or_group.replace('/', '.')}{at}"
+    added = "+" if override.is_add() else ""  # beside what was chosen
+    return f"{added}{override.key_or_group.replace('/', '.')}{at}"

@@ -14,7 +14,7 @@ from aerun.evaluation.comparability import COMPARABLE
 from aerun.evaluation.comparison import CURVES, Comparison, compare_runs
 from aerun.evaluation.recorded import RecordedRun
 from aerun.progress import progress_bar
-from aerun.rundir import RunDirectory, resume_command
+from aerun.rundir import RunDirectory, holds_run, resume_command
 from aerun.sweeps.knobs import knobs_of
 from aerun.sweeps.manifest import COMPLETED, Job
 from aerun.sweeps.ranking import Standing
@@ -113,6 +113,10 @@ class Drawing:
         completed = [job for job in self.jobs if job.state == COMPLETED]
         with progress_bar(len(completed), unit="run", description="Reading") as bar:
             for job in completed:
+                if not holds_run(self.folder.path / job.directory):
+                    text = "Job %d is left out of the page: its directory %s is gone."
+                    log.warning(text, job.number, job.directory)
+                    continue
                 run = recorded_run(self.folder.path / job.directory)
                 logged = {k: v for k, v in job.figures.items() if "/" in k}
                 figures = {**(run.summary.get("metrics") or {})}

@@ -50,7 +50,12 @@ class Job:
     @property
     def values(self) -> dict[str, str]:
         """What was typed, by key."""
-        return {_key(text): text.partition("=")[2] for text in self.overrides}
+        found: dict[str, str] = {}
+        for text in self.overrides:
+            key, _, value = text.partition("=")
+            # regularizer=[l1] and +regularizer=[kl] are two.
+            found[key if _key(text) in found else _key(text)] = value
+        return found
 
 
 class Manifest:
@@ -98,12 +103,14 @@ class Manifest:
         change: Callable[[list[Job]], Sequence[Job]],
         *,
         overrides: Sequence[str] | None = None,
+        config_dir: str | None = None,
     ) -> list[Job]:
         """Change jobs while no other process does.
 
         Args:
             change: Takes all jobs, gives all jobs.
             overrides: What was typed now; None: what was typed before.
+            config_dir: The folder of the user's own options; None: that of before.
 
         Returns:
             All jobs as they are now.
@@ -112,6 +119,8 @@ class Manifest:
             content = self._read()
             if overrides is not None:
                 content["overrides"] = list(overrides)
+            if config_dir is not None:
+                content["config_dir"] = config_dir
             jobs = list(change(_jobs(content)))
             self._write(content, jobs)
         return jobs
@@ -148,6 +157,9 @@ class Manifest:
                 f"{self.folder / MANIFEST} has format {content.get('format')!r}; this "
                 f"version of aerun reads {FORMAT}"
             )
+        for key in ("overrides", "jobs"):
+            if not isinstance(content.get(key), list):
+                raise reading.damaged(self.folder / MANIFEST, f"it lacks {key}")
         return content
 
     def _write(self, content: Mapping[str, Any], jobs: Sequence[Job]) -> None:
@@ -161,7 +173,11 @@ class Manifest:
 def in_words(job: Job, jobs: Sequence[Job]) -> str:
     """What distinguishes a job among others; all of it where nothing does."""
     wanted = set(swept(jobs)) or set(job.values)
-    words = [text for text in job.overrides if _key(text) in wanted]
+    words = [
+        text
+        for text in job.overrides
+        if _key(text) in wanted or text.partition("=")[0] in wanted
+    ]
     return " ".join(words) or "as it is"
 
 

@@ -21,6 +21,7 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
+from aerun.config.grammar import parse
 from aerun.errors import RunFailed
 from aerun.logs import printed_level
 from aerun.sweeps.manifest import DONE, FAILED, Manifest, in_words
@@ -168,9 +169,8 @@ def deaf_children() -> Iterator[None]:
 
 def _directory(overrides: Sequence[str]) -> str | None:
     """The job's, where the sweeper gave it one."""
-    key = "hydra.sweep.subdir="
-    given = [text.removeprefix(key) for text in overrides if text.startswith(key)]
-    return given[-1].strip("'") if given else None
+    given = [text for text in overrides if text.startswith("hydra.sweep.subdir=")]
+    return str(parse(given)[-1].value()) if given else None
 
 
 def _returned(report: Report, order: Order) -> JobReturn:

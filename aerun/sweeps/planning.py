@@ -81,7 +81,7 @@ def plan(
 
 def is_option(override: str) -> bool:
     """Whether an override is of the sweep, not of its jobs."""
-    return override.startswith("sweep.")
+    return override.lstrip("+").startswith("sweep.")
 
 
 def quoted(text: str) -> str:

@@ -15,6 +15,8 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from aerun.config.approve import claim_output, place_of
+from aerun.config.grammar import parse
+from aerun.config.mistakes import BadRequest, Mistake
 from aerun.errors import Interrupted, RunDirectoryError, SweepFailed
 from aerun.rundir import RunDirectory, resume_command
 from aerun.sweeps.job import outcome
@@ -75,6 +77,10 @@ class Sweep:
             Uncomposable: Likewise, of the first job that Hydra cannot compose.
         """
         check_launcher(self.config)
+        for text in self._options:
+            if parse([text])[0].is_sweep_override():
+                problem = "is of the whole sweep; give it one value."
+                raise BadRequest([Mistake(typed=text, problem=problem)])
         done = set()
         if self.continued:
             known = [job for job in self.manifest.jobs() if job.state in DONE]
@@ -102,20 +108,21 @@ class Sweep:
             problem = f"{self.folder} is a sweep that runs in another process; wait for"
             raise RunDirectoryError(f"{problem} it or stop it first") from None
         typed = [text for text in typed if not text.startswith("hydra.sweep.dir=")]
+        sources = self.config.hydra.runtime.config_sources
+        named = (s.path for s in sources if s.provider == "--config-dir")
+        own = next(named, None)
         if self.continued:
-            self.manifest.edit(self._as_they_are, overrides=typed)
+            self.manifest.edit(self._as_they_are, overrides=typed, config_dir=own)
         else:
+            self.manifest.create(typed, config_dir=own)
             OmegaConf.save(self.config, self.folder / "multirun.yaml")
-            sources = self.config.hydra.runtime.config_sources
-            own = [s.path for s in sources if s.provider == "--config-dir"]
-            self.manifest.create(typed, config_dir=own[0] if own else None)
         return self.folder
 
     def _as_they_are(self, jobs: list[Job]) -> list[Job]:
         """Jobs as their directories tell: what was killed told the manifest nothing."""
         now = []
         for job in jobs:
-            if job.state in (PENDING, RUNNING, INTERRUPTED):
+            if job.state in (PENDING, RUNNING, INTERRUPTED, FAILED):
                 job = self._found(job)
             now.append(job)
         return now
@@ -127,7 +134,7 @@ class Sweep:
             summary = RunDirectory(path).read_summary()
             if summary.get("status") in ("completed", "pruned"):
                 return replace(job, **outcome(summary, path))
-        if job.state == RUNNING or begun:
+        if job.state == RUNNING or (begun and job.state != FAILED):
             return replace(job, state=INTERRUPTED)
         return job
 
@@ -185,7 +192,9 @@ class Sweep:
     def _next_place(self, job: Job, jobs: Sequence[Job]) -> str:
         """The directory of another attempt."""
         stem, _, attempt = job.directory.rpartition("_")
-        first = stem if stem and attempt.isdigit() else job.directory
+        others = {other.directory for other in jobs}
+        again = stem and attempt.isdigit() and (self.folder / stem).is_dir()
+        first = stem if again and stem not in others else job.directory
         return self._free(first, jobs)
 
     def _free(self, name: str, jobs: Sequence[Job]) -> str:
@@ -207,13 +216,7 @@ class Sweep:
         if not jobs:
             return []
         wanted = [job.number for job in jobs]
-
-        def ready(all_jobs: list[Job]) -> list[Job]:
-            for number in wanted:
-                all_jobs[number] = self._ready(all_jobs[number], all_jobs)
-            return all_jobs
-
-        now = self.manifest.edit(ready)
+        now = self.ready(jobs)
         # Every launcher needs to see the directories in each job's overrides.
         lines = [
             [
@@ -230,6 +233,17 @@ class Sweep:
             self._interrupted(stop)
         now = self.manifest.jobs()
         return [now[number] for number in wanted]
+
+    def ready(self, jobs: Sequence[Job]) -> list[Job]:
+        """Forget how jobs that are to run ended before; all jobs as they are now."""
+        wanted = [job.number for job in jobs]
+
+        def change(all_jobs: list[Job]) -> list[Job]:
+            for number in wanted:
+                all_jobs[number] = self._ready(all_jobs[number], all_jobs)
+            return all_jobs
+
+        return self.manifest.edit(change)
 
     def _ready(self, job: Job, jobs: Sequence[Job]) -> Job:
         """A job about to run: from its checkpoint, else where nothing was written."""
@@ -284,7 +298,7 @@ class Sweep:
         jobs = self.manifest.jobs()
         failed = [job for job in jobs if job.state == FAILED]
         waiting = sum(job.state == PENDING for job in jobs)
-        if failed:
+        if failed or waiting:
             head = f"{len(failed)} of {len(jobs)} jobs failed"
             if waiting:
                 head += f", {waiting} were not started (sweep.fail_fast)"

@@ -63,6 +63,7 @@ class Sweeper(HydraSweeper):
             asked = {job.number for job in sweep.add(planned)}
             wanted = [job for job in _due(sweep, asked) if job.state not in DONE]
             _announce(sweep, wanted)
+            sweep.ready(wanted)
             size = self.max_batch_size or max(1, len(wanted))
             for start in range(0, len(wanted), size):
                 sweep.launch(wanted[start : start + size])

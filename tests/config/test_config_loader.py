@@ -95,3 +95,12 @@ def test_a_changed_option_is_read_again(
         assert target(None) == f"built_in.{name}"
         (mine / "l1.yaml").write_text(f"_target_: mine.{name}\n")
         assert target("mine") == f"mine.{name}"
+
+
+def test_every_composition_has_its_own_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The directory of a second run of one process is not named after the first."""
+    names = []
+    for second in (1, 2):
+        monkeypatch.setattr("hydra.core.utils.strftime", lambda *_, s=second: str(s))
+        names.append(Composer().compose(["model=linear"]).hydra.sweep.dir)
+    assert names == ["outputs/sweeps/1/1", "outputs/sweeps/2/2"]

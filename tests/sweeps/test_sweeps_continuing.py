@@ -173,3 +173,62 @@ def test_a_sweep_names_its_folders_as_it_was_told(trainings: Trainings) -> None:
     assert places() == ["0_0 of it", "1_1 of it"]
     assert main(["-m", "hydra.sweep.dir=t", "seed=0,1", "hydra.sweep.subdir=x"]) == 0
     assert places("t") == ["x", "x_2"]
+
+
+def test_options_that_were_added_stay(trainings: Trainings) -> None:
+    """``regularizer=`` and ``+regularizer=`` are two, also when a sweep goes on."""
+    typed = ["model=stacked", "regularizer=[l1]", "+regularizer=[weight_decay]"]
+    sweep(*typed, "model.code=2,4")
+    again()
+    again("model.code=2,4,6", "+regularizer=[weight_decay]")
+    assert len(trainings.done) == 3
+    values = Manifest("s").jobs()[2].values
+    assert (values["regularizer"], values["+regularizer"]) == ("[l1]", "[weight_decay]")
+
+
+def test_old_failures_stop_no_continued_sweep(trainings: Trainings) -> None:
+    """Jobs to be tried again count as not begun, whatever the size of batches."""
+    sweep("trainer.lr=0.1,5,6", "hydra.sweeper.max_batch_size=1", code=1)
+    trainings.done.clear()
+    again("sweep.fail_fast=true", code=1)
+    assert trainings.done == [(0, 5)]
+    assert states() == ["completed", "failed", "pending"]
+
+
+def test_a_job_continued_alone_is_completed(trainings: Trainings) -> None:
+    """By ``task=resume run=SWEEP/1``, of which the manifest knows nothing."""
+    sweep("trainer.lr=0.1,5", code=1)
+    config = {"seed": 0, "trainer": {"lr": 0.5}}
+    trainings(config, Path("s/1"))
+    trainings.done.clear()
+    again()
+    assert (states(), trainings.done) == (["completed", "completed"], [])
+
+
+def test_options_of_a_sweep_are_not_swept(trainings: Trainings, capsys) -> None:
+    """They are of all its jobs."""
+    sweep("seed=0,1", "sweep.metric=val/mse,val/loss", code=2)
+    assert "sweep.metric=val/mse,val/loss: is of the whole" in capsys.readouterr().err
+    assert not Path("s").exists()
+
+
+def test_a_later_folder_of_options_is_found_again(
+    trainings: Trainings, alone: Path
+) -> None:
+    """The one named last is that of the sweep."""
+    (alone / "own/model").mkdir(parents=True)
+    text = "defaults: [simple, _self_]\nhidden: [7]\n"
+    (alone / "own/model/mine.yaml").write_text(text)
+    sweep("model.code=2")
+    again("--config-dir", "own", "model=mine")
+    again("seed=1")
+    assert len(trainings.done) == 3
+
+
+def test_numbers_in_folders_are_no_attempts(trainings: Trainings) -> None:
+    """A name that ends in a number is kept whole in that of the next attempt."""
+    place = "hydra.sweep.subdir='${seed}_${hydra:job.num}'"
+    sweep("trainer.lr=5,6", place, code=1)
+    again(code=1)
+    again(code=1)
+    assert places() == ["0_0_3", "0_1_3"]
