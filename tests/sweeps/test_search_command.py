@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -176,11 +175,6 @@ def test_a_killed_search_equals_one_that_was_not(alone: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.shared
-@pytest.mark.skipif(
-    find_spec("hydra_plugins") is None
-    or find_spec("hydra_plugins.hydra_joblib_launcher") is None,
-    reason="needs hydra-joblib-launcher",
-)
 def test_trials_in_other_processes_are_given_up_too(alone: Path) -> None:
     """Hopeless ones alone, by what other processes found."""
     finished(
