@@ -108,7 +108,7 @@ def _clusters(folder: Path, run: Path, printed: str) -> None:
     for path in manifests:
         jobs = json.loads(path.read_text())["jobs"]
         assert {job["state"] for job in jobs} == {"completed"}
-    assert f"[0] Job 0 of {len(jobs)}: model=linear" in printed
+    assert f"[0] Job 0 (of {len(jobs)}): model=linear" in printed
 
 
 def _slurm(folder: Path, run: Path, printed: str) -> None:

@@ -59,7 +59,7 @@ def test_failing_and_dying_jobs_stop_no_other(tmp_path: Path, launcher: str) -> 
     sweep = tmp_path / "sweep"
     assert code == 1, err
     assert states(sweep) == ["completed", "failed", "failed", "completed"]
-    assert "[0] Job 0 of 4: regularizer.moody.mood=good" in out
+    assert "[0] Job 0 (of 4): regularizer.moody.mood=good" in out
     assert "Job 1 failed (regularizer.moody.mood=sad): ValueError: no reason" in err
     assert "Job 2 failed (regularizer.moody.mood=dead): its process died" in err
     assert "Traceback" not in err
