@@ -2,7 +2,7 @@
 
 import pytest
 from making import later
-from searching import SPACE, Searching, bowl, dying, failing
+from searching import SPACE, Searching, Sweep, bowl, dying, failing
 
 from aerun.config.mistakes import BadRequest
 from aerun.errors import BadUse
@@ -98,6 +98,18 @@ def test_a_failed_trial_is_made_once_more_on_continuing(searching: Searching) ->
     assert searching.ran == [2, 4]
     assert [job.number for job in jobs if job.state == FAILED] == [4]
     assert len(jobs) == 6
+
+
+def test_a_search_lets_go_of_its_directory_however_it_ends(
+    searching: Searching,
+) -> None:
+    """So that the same process, a notebook's for example, may continue it."""
+    given = [*SPACE, "hydra.sweeper.trials=2"]
+    with pytest.raises(KeyboardInterrupt):
+        searching(*given, outcome=dying(1))
+    assert not Sweep.held
+    searching(*given)
+    assert not Sweep.held
 
 
 def test_the_first_failure_ends_it_if_that_is_asked_for(searching: Searching) -> None:
