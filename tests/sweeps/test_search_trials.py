@@ -1,7 +1,10 @@
 """A search: which trials are proposed, and how it goes on after a stop."""
 
+from typing import Any
+
 import pytest
 from making import later
+from optuna.storages import InMemoryStorage
 from searching import SPACE, Searching, Sweep, bowl, dying, failing
 
 from aerun.config.mistakes import BadRequest
@@ -10,6 +13,9 @@ from aerun.sweeps.manifest import FAILED, PRUNED, Job
 from aerun.sweeps.trials import Trials
 
 pytest_plugins = ["searching"]
+
+POINTS = ("trainer.lr=0.01,0.001", "model.code=range(2,6)")
+"""A space of eight points."""
 
 
 def points(jobs: list[Job]) -> list[tuple[str, ...]]:
@@ -57,6 +63,39 @@ def test_a_killed_search_goes_on_as_if_it_had_not_been(
     jobs = searching(*given)
     assert searching.ran == list(range(number, 16))
     assert points(jobs) == points(whole)
+
+
+@pytest.mark.parametrize(
+    ("given", "number"),
+    [
+        ([*SPACE, "hydra.sweeper.trials=13"], 11),
+        ([*POINTS, "hydra/sweeper/sampler=grid", "hydra.sweeper.trials=8"], 5),
+    ],
+    ids=["learnt", "grid"],
+)
+def test_a_kill_in_the_middle_of_a_proposal_changes_nothing(
+    searching: Searching,
+    monkeypatch: pytest.MonkeyPatch,
+    given: list[str],
+    number: int,
+) -> None:
+    """The point is completed with the values that it would have had."""
+    whole = searching(*given, name="whole")
+    keep, calls = InMemoryStorage.set_trial_param, iter(range(2 * number + 1))
+
+    def dies(*values: Any) -> None:
+        if next(calls, None) is None:
+            raise KeyboardInterrupt
+        keep(*values)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(InMemoryStorage, "set_trial_param", dies)
+        with pytest.raises(KeyboardInterrupt):
+            searching(*given)
+    assert searching.ran == list(range(number))
+    jobs = searching(*given)
+    assert points(jobs) == points(whole)
+    assert len(jobs) == len(set(points(jobs)))
 
 
 @pytest.mark.slow
@@ -128,8 +167,7 @@ def test_a_point_is_not_run_twice(searching: Searching) -> None:
 
 def test_a_grid_is_every_combination_once(searching: Searching) -> None:
     """Also over a stop; of numbers without end there is none."""
-    space = ["trainer.lr=0.01,0.001", "model.code=range(2,6)"]
-    given = [*space, "hydra/sweeper/sampler=grid", "hydra.sweeper.trials=8"]
+    given = [*POINTS, "hydra/sweeper/sampler=grid", "hydra.sweeper.trials=8"]
     with pytest.raises(KeyboardInterrupt):
         searching(*given, outcome=dying(5))
     jobs = searching(*given)
