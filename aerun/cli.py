@@ -116,7 +116,8 @@ def request(
 
     if os.getcwd() not in sys.path:  # a console script lacks it: users' own classes
         sys.path.append(os.getcwd())
-    from aerun.config.compose import NO_NEW_RUN, Composer, as_typed
+    from aerun.config.compose import NO_NEW_RUN, Composer
+    from aerun.config.explaining import as_typed
     from aerun.config.mistakes import BadRequest, Mistake
 
     for override in overrides:
@@ -280,7 +281,7 @@ def _sweep(composer: Any, overrides: Sequence[str]) -> Path | None:
     from aerun.sweeps.plugins import register
 
     register()
-    from aerun.sweeps.sweep import Uncomposable
+    from aerun.sweeps.planning import Uncomposable
 
     try:
         made = composer.hydra.multirun(

@@ -18,7 +18,8 @@ from aerun.build import (
     trainer_options,
 )
 from aerun.config.check import check, check_data, check_output, check_sweep
-from aerun.config.compose import explained, of_sweep, plain
+from aerun.config.compose import of_sweep, plain
+from aerun.config.explaining import explained
 from aerun.config.leftovers import without_leftovers
 from aerun.config.mistakes import BadRequest, Mistake
 from aerun.config.stored import find_run
@@ -28,15 +29,12 @@ from aerun.resolving import resolve
 from aerun.training.state import load_weights
 
 
-def approve(
-    config: DictConfig, *, output: str | None, say: bool = True
-) -> dict[str, Any]:
+def approve(config: DictConfig, *, output: str | None) -> dict[str, Any]:
     """Find a composed request and its data good.
 
     Args:
         config: As composed.
         output: The key of Hydra's that names the directory to be made; None: none is.
-        say: Whether to say, where no run says it, what was left out of an experiment.
 
     Returns:
         The request, plain.
@@ -44,8 +42,22 @@ def approve(
     Raises:
         BadRequest: With all mistakes; first those of the request, then of the data.
     """
+    request = asked(config, say=output is None)
+    approve_plain(request, config, output=output)
+    return request
+
+
+def approve_plain(
+    request: Mapping[str, Any], config: DictConfig, *, output: str | None
+) -> None:
+    """The same for a request that was made plain before.
+
+    Args:
+        request: What the run is asked for.
+        config: As composed.
+        output: As of ``approve``.
+    """
     directory = None if output is None else _directory(config, output)
-    request = asked(config, say=say and output is None)
     mistakes = check(request) + check_sweep(of_sweep(config))
     if output is not None and directory is not None:
         mistakes += check_output(directory, key=output)
@@ -63,7 +75,6 @@ def approve(
             mistakes = _check_start(resolved, data.spec.shape)
     if mistakes:
         raise BadRequest(mistakes)
-    return request
 
 
 def asked(config: DictConfig, *, say: bool) -> dict[str, Any]:

@@ -3,17 +3,22 @@
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from aerun.build import HOSTS
 from aerun.config.mistakes import Mistake, did_you_mean
+from aerun.config.schemas import (
+    LossOptions,
+    RegularizerOptions,
+    RootOptions,
+    SweepOptions,
+    TaskOptions,
+)
 from aerun.config.types import problem_with
 from aerun.data import Spec
 from aerun.features import Feature, features
-from aerun.objective import Reduction
-from aerun.options import NonNegativeKnob, Seed, option_types, show
+from aerun.options import option_types, show
 from aerun.wiring import UnknownTarget, is_part, locate
 
 _INJECTED = {"shape", "feature_names"}
@@ -31,51 +36,6 @@ _TAKEN_BY = {"run": "a run that exists, such as task=resume",
 
 _ABSENT = object()
 """Of no type that an option may have."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RootOptions:
-    """Options beside the groups; types only."""
-
-    seed: Seed
-    device: str
-    init_from: str | None
-    run: str | None
-    runs: list[str] | str | None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LossOptions:
-    """Options that every loss has."""
-
-    reduction: Reduction
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TaskOptions:
-    """Options that every task has."""
-
-    works_in: Literal["new", "run", "part", "runs", "nothing"]
-    """A new run directory, that of ``run=``, a folder inside it, a directory made from
-    those of ``runs=``, or none at all."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SweepOptions:
-    """What is of a sweep, not of its runs."""
-
-    metric: str
-    """The figure by which runs are ranked, and that a search improves."""
-    maximize: bool
-    fail_fast: bool
-    """Whether the first failure keeps other jobs from starting."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RegularizerOptions:
-    """Options that every regularizer has."""
-
-    weight: NonNegativeKnob
 
 
 def check(config: Mapping[str, Any]) -> list[Mistake]:

@@ -3,11 +3,9 @@
 import functools
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import yaml
 from hydra._internal.hydra import Hydra
 from hydra.core.default_element import GroupDefault
 from hydra.core.global_hydra import GlobalHydra
@@ -17,8 +15,8 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
+from aerun.config.explaining import as_typed, explained, unreadable
 from aerun.config.loader import SharingLoader
 from aerun.config.mistakes import BadRequest, Mistake, did_you_mean, listed
 from aerun.config.places import (
@@ -35,7 +33,7 @@ _NO_PLACE = re.compile(r"Could not override '([\w/]+)'\. No match")
 
 
 NO_NEW_RUN = ("run", "part", "runs", "nothing")
-"""Where tasks work that make no run of their own (``TaskOptions.works_in``)."""
+"""Where tasks work that make no run of their own (``schemas.TaskOptions.works_in``)."""
 
 
 class Composer:
@@ -308,40 +306,3 @@ def dotted_keys(config: DictConfig, prefix: str = "") -> Iterator[str]:
 def _line(override: Override) -> str:
     """An override as it was written."""
     return str(override.input_line)
-
-
-def unreadable(text: str, error: Exception) -> Mistake:
-    """A mistake about an override that breaks Hydra's grammar."""
-    reason = str(error).splitlines()[0]
-    problem = f"cannot be read ({reason}); write KEY=VALUE, odd values in quotes."
-    return Mistake(typed=text, problem=problem)
-
-
-def as_typed(mistakes: Sequence[Mistake], overrides: Sequence[str]) -> list[Mistake]:
-    """The same mistakes, each naming its override just as it was typed."""
-    texts = {text.lstrip("+~").partition("=")[0].replace("/", "."): text
-             for text in overrides}  # fmt: skip
-    return [
-        replace(
-            m, typed=texts.get(m.typed.partition("=")[0].replace("/", "."), m.typed)
-        )
-        for m in mistakes
-    ]
-
-
-def explained(error: Exception) -> Mistake:
-    """One line about an error of Hydra, OmegaConf or YAML."""
-    cause: BaseException | None = error
-    while cause is not None:
-        mark = getattr(cause, "problem_mark", None)
-        if isinstance(cause, yaml.YAMLError) and mark is not None:
-            reason = getattr(cause, "problem", "it is no YAML")
-            name = f"{mark.name!s}".removeprefix("file://")
-            line = f"{reason} at line {mark.line + 1}, column {mark.column + 1}"
-            return Mistake(typed=name, problem=f"is no valid YAML: {line}.")
-        cause = cause.__cause__ or cause.__context__
-    text = " ".join(str(error).split()) or type(error).__name__
-    if not isinstance(error, HydraException | OmegaConfBaseException):
-        text = f"{text} ({type(error).__name__})"
-    key = getattr(error, "full_key", None)
-    return Mistake(typed=str(key) if key else "config", problem=text)

@@ -23,7 +23,8 @@ def parse(texts: Iterable[str], loader: Any = None) -> list[Override]:
 
 @functools.lru_cache(maxsize=4096)  # the jobs of a sweep share most of theirs
 def _parsed(text: str, loader: Any) -> Override:
-    return _parser(loader).parse_override(text)
+    (parsed,) = _parser(loader).parse_overrides([text])
+    return parsed
 
 
 @functools.lru_cache(maxsize=8)

@@ -7,12 +7,12 @@ from typing import Any
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl, get_overrides_dirname
 from hydra.core.config_search_path import ConfigSearchPath
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from aerun.config.files import Repository
+from aerun.config.grammar import parse
 from aerun.config.places import conf_dir
 
 _OF_HYDRA = frozenset({"hydra.run.dir", "hydra.sweep.dir", "hydra.sweep.subdir"})
@@ -40,6 +40,7 @@ class SharingLoader(ConfigLoaderImpl):
     def __init__(self, config_search_path: ConfigSearchPath) -> None:
         self.config_search_path = config_search_path
         self.repository = Repository(config_search_path)
+        self._groups: dict[str, bool] = {}
         files = [s.path for s in self.get_sources() if s.scheme() == "file"]
         self._kept = _of_built_in if files == [conf_dir()] else {}
 
@@ -58,7 +59,7 @@ class SharingLoader(ConfigLoaderImpl):
                 config_name, list(some), run_mode, from_shell, validate_sweep_overrides
             )
 
-        parsed = OverridesParser.create(config_loader=self).parse_overrides(overrides)
+        parsed = parse(overrides, self)
         if not all(self._may_share(override) for override in parsed):
             return compose(overrides)
         values = [override for override in parsed if self._is_value(override)]
@@ -82,8 +83,10 @@ class SharingLoader(ConfigLoaderImpl):
         return self._is_value(override) or self._is_choice(override)
 
     def _is_choice(self, override: Override) -> bool:
-        dictionary = isinstance(override.value(), dict)
-        return not dictionary and self.repository.group_exists(override.key_or_group)
+        key = override.key_or_group
+        if key not in self._groups:
+            self._groups[key] = bool(self.repository.group_exists(key))
+        return self._groups[key] and not isinstance(override.value(), dict)
 
     def _is_value(self, override: Override) -> bool:
         """Whether an override only replaces a value."""

@@ -11,7 +11,8 @@ from typing import Any
 from omegaconf import DictConfig
 
 from aerun.config.check import check
-from aerun.config.compose import Composer, as_typed, plain
+from aerun.config.compose import Composer, plain
+from aerun.config.explaining import as_typed
 from aerun.config.mistakes import BadRequest, Mistake
 from aerun.config.stored import NO_TRACKER, check_stored, parsed, stored_config
 from aerun.data.sources import some

@@ -12,7 +12,8 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from aerun.config.compose import Composer, plain, unreadable
+from aerun.config.compose import Composer, plain
+from aerun.config.explaining import unreadable
 from aerun.config.mistakes import BadRequest, Mistake, did_you_mean, listed
 from aerun.data import DatasetOptions
 from aerun.errors import RunDirectoryError

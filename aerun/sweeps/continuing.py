@@ -6,10 +6,10 @@ from pathlib import Path
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
-from aerun.config.compose import unreadable
+from aerun.config.explaining import unreadable
 from aerun.config.mistakes import BadRequest
 from aerun.sweeps.manifest import Manifest
-from aerun.sweeps.sweep import quoted
+from aerun.sweeps.planning import quoted
 
 
 def sweep_of(run: str | None) -> Path | None:

@@ -110,7 +110,8 @@ def carry_out(
         NotStarted: Another job failed, and ``sweep.fail_fast`` is set.
     """
     manifest = Manifest(folder)
-    job, jobs = manifest.job_in(directory), manifest.jobs()
+    jobs = manifest.jobs()
+    job = manifest.job_in(directory, jobs)
     if sweep["fail_fast"] and any(j.state == FAILED for j in jobs):
         raise NotStarted(f"job {job.number} was not started")
     directory.mkdir(parents=True, exist_ok=True)
@@ -123,7 +124,7 @@ def carry_out(
         else:
             made = one_of_many(request())
             summary = make(made["task"])(made, directory, *advisers)
-    found = outcome(summary, directory)
+        found = outcome(summary, directory)
     manifest.update(job.number, **found)
     write_rows(folder)
     value: float | None = found["figures"].get(sweep["metric"])

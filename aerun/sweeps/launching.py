@@ -16,8 +16,6 @@ from omegaconf import DictConfig, OmegaConf
 
 from aerun.config.approve import asked
 from aerun.config.compose import contained, of_sweep
-from aerun.config.leftovers import leftovers
-from aerun.sweeps.composing import SharedLoader
 from aerun.sweeps.job import carry_out
 
 log = logging.getLogger("aerun")
@@ -41,10 +39,7 @@ class SerialLauncher(Launcher):
         self.config = config
         # Of the task function only this is used: all else is done here, in less time.
         self._advice = getattr(task_function, "keywords", {}).get("advice")
-        loader = hydra_context.config_loader
-        self._loader = (
-            loader if isinstance(loader, SharedLoader) else SharedLoader(loader)
-        )
+        self._loader = hydra_context.config_loader
 
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
@@ -59,25 +54,18 @@ class SerialLauncher(Launcher):
         ]
 
     def _carry_out(self, overrides: list[str], number: int) -> JobReturn:
-        with self._loader.lent(self.config, overrides) as config:
-            folder = Path(str(config.hydra.sweep.dir)).absolute()
-            directory = folder / str(config.hydra.sweep.subdir)
-            record = self._record(config, overrides, number, directory)
-            sweep = of_sweep(config)
-            told = any(leftovers(config.hydra))
-            made = asked(config, say=False)
+        config = self._loader.load_sweep_config(self.config, overrides)
+        folder = Path(str(config.hydra.sweep.dir)).absolute()
+        directory = folder / str(config.hydra.sweep.subdir)
 
         def request() -> dict[str, Any]:
-            _write(record, directory)
-            if not told:
-                return made
-            with self._loader.lent(self.config, overrides) as config:
-                return asked(config, say=True)
+            _write(_record(config, number, directory), directory)
+            return asked(config, say=True)
 
         given = JobReturn(overrides=overrides, working_dir=os.getcwd())
         try:
             given.return_value = carry_out(
-                folder, directory, request, sweep, self._advice
+                folder, directory, request, of_sweep(config), self._advice
             )
             given.status = JobStatus.COMPLETED
         except Exception as error:
@@ -85,20 +73,17 @@ class SerialLauncher(Launcher):
             given.status = JobStatus.FAILED
         return given
 
-    def _record(
-        self, config: DictConfig, overrides: list[str], number: int, directory: Path
-    ) -> dict[str, Any]:
-        """What Hydra records of a job, by file."""
-        node: Any = OmegaConf.to_container(config.hydra, resolve=False)
-        node |= self._loader.recorded(node, overrides)
-        node["job"] |= {"num": number, "id": number}
-        node["runtime"]["output_dir"] = str(directory)
-        own = {**contained(config, resolve=False), "sweep": of_sweep(config)}
-        return {
-            "config.yaml": own,
-            "hydra.yaml": {"hydra": node},
-            "overrides.yaml": node["overrides"]["task"],
-        }
+
+def _record(config: DictConfig, number: int, directory: Path) -> dict[str, Any]:
+    """What Hydra records of a job, by file."""
+    node: Any = OmegaConf.to_container(config.hydra, resolve=False)
+    node["job"] |= {"num": number, "id": number}
+    node["runtime"]["output_dir"] = str(directory)
+    return {
+        "config.yaml": {**contained(config, resolve=False), "sweep": of_sweep(config)},
+        "hydra.yaml": {"hydra": node},
+        "overrides.yaml": node["overrides"]["task"],
+    }
 
 
 def _write(record: Mapping[str, Any], directory: Path) -> None:

@@ -126,14 +126,14 @@ class Manifest:
 
         return self.edit(change)
 
-    def job_in(self, directory: Path | str) -> Job:
-        """The job of a run directory.
+    def job_in(self, directory: Path | str, jobs: Sequence[Job]) -> Job:
+        """The one of some jobs whose run directory this is.
 
         Raises:
             KeyError: There is none.
         """
         wanted = os.path.relpath(directory, self.folder)
-        for job in self.jobs():
+        for job in jobs:
             if os.path.normpath(job.directory) == wanted:
                 return job
         raise KeyError(str(directory))

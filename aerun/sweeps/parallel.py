@@ -87,7 +87,7 @@ class ParallelLauncher(Launcher):
             return
         folder = Path(str(self.config.hydra.sweep.dir))
         manifest = Manifest(folder)
-        job = manifest.job_in(folder / report.name)
+        job = manifest.job_in(folder / report.name, manifest.jobs())
         if job.state not in DONE:
             manifest.update(job.number, state=FAILED, reason=report.problem)
             write_rows(folder)

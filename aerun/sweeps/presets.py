@@ -8,7 +8,8 @@ from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from aerun.config.compose import CONFIG_NAME, Composer, as_typed
+from aerun.config.compose import CONFIG_NAME, Composer
+from aerun.config.explaining import as_typed
 from aerun.config.leftovers import choices_of, options_of
 from aerun.config.mistakes import BadRequest, Mistake
 from aerun.options import show

@@ -1,29 +1,22 @@
 """A sweep in its directory: what every sweeper is made of."""
 
-import hashlib
-import json
 import logging
 import signal
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
-from hydra.errors import HydraException
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
-from omegaconf.errors import OmegaConfBaseException
 
-from aerun.config.approve import approve, asked, claim_output, place_of
-from aerun.config.compose import NO_NEW_RUN
-from aerun.config.mistakes import BadRequest, Mistake
+from aerun.config.approve import claim_output, place_of
 from aerun.errors import Interrupted, RunDirectoryError, SweepFailed
 from aerun.rundir import RunDirectory, resume_command
-from aerun.sweeps.composing import SharedLoader
 from aerun.sweeps.job import outcome
 from aerun.sweeps.manifest import (
     DONE,
@@ -36,30 +29,13 @@ from aerun.sweeps.manifest import (
     in_words,
 )
 from aerun.sweeps.parallel import ParallelLauncher
+from aerun.sweeps.planning import Planned, is_option, plan, quoted
 from aerun.sweeps.plugins import check_launcher
 from aerun.sweeps.summary import finish, write_rows
 
 log = logging.getLogger("aerun")
 
 _NUMBERED = "${hydra:job.num}"
-
-
-@dataclass(frozen=True)
-class Planned:
-    """A job that was found good and has no number yet."""
-
-    overrides: tuple[str, ...]
-    hash: str
-    """Of its composed config, without what is of the sweep."""
-
-
-class Uncomposable(Exception):
-    """A job has a key that its options do not have, or the like."""
-
-    def __init__(self, overrides: Sequence[str]) -> None:
-        """Hold what the job would be."""
-        super().__init__(" ".join(overrides))
-        self.overrides = list(overrides)
 
 
 class Sweep:
@@ -70,11 +46,7 @@ class Sweep:
     ) -> None:
         """Take Hydra's objects and the composed request of the sweep."""
         self.config: DictConfig = config
-        self._loader = SharedLoader(hydra_context.config_loader)
-        self._context = HydraContext(
-            config_loader=self._loader,  # type: ignore[arg-type]
-            callbacks=hydra_context.callbacks,
-        )
+        self._context, self._loader = hydra_context, hydra_context.config_loader
         self._task = task_function
         path, exact = place_of(config, "hydra.sweep.dir")
         self.folder = path.expanduser().absolute()
@@ -83,7 +55,7 @@ class Sweep:
         self._open = ExitStack()
         # They are of every job, and may change when the sweep is continued.
         task: Any = OmegaConf.to_container(config.hydra.overrides.task, resolve=False)
-        self._options = [text for text in task if _is_option(text)]
+        self._options = [text for text in task if is_option(text)]
 
     def __enter__(self) -> Self:
         """Take no directory yet."""
@@ -108,28 +80,7 @@ class Sweep:
             known = [job for job in self.manifest.jobs() if job.state in DONE]
             done = {job.hash for job in known} | {job.overrides for job in known}
         output = None if self.continued else "hydra.sweep.dir"
-        found: dict[Mistake, list[str]] = {}
-        planned = []
-        for job in [[text for text in job if not _is_option(text)] for job in jobs]:
-            try:
-                with self._loader.lent(self.config, job) as config:
-                    _only_new(config)
-                    made = _hash(asked(config, say=False))
-                    if made not in done and tuple(job) not in done:
-                        approve(config, output=output, say=False)
-            except BadRequest as error:
-                for mistake in error.mistakes:
-                    found.setdefault(mistake, []).append(" ".join(job))
-            except (HydraException, OmegaConfBaseException) as error:
-                raise Uncomposable(job) from error
-            else:
-                planned.append(Planned(tuple(job), made))
-        if found:
-            raise BadRequest(
-                mistake if len(names) == len(jobs) else _located(mistake, names)
-                for mistake, names in found.items()
-            )
-        return planned
+        return plan(jobs, self.config, self._loader, done=done, output=output)
 
     def open(self, typed: Sequence[str]) -> Path:
         """Claim the sweep's directory, or take up the one that is continued; lock it.
@@ -191,15 +142,15 @@ class Sweep:
         def change(jobs: list[Job]) -> list[Job]:
             by_hash = {job.hash: job.number for job in jobs}
             by_overrides = {job.overrides: job.number for job in jobs}
-            for plan in planned:
-                number = by_hash.get(plan.hash, by_overrides.get(plan.overrides))
+            for one in planned:
+                number = by_hash.get(one.hash, by_overrides.get(one.overrides))
                 if number is None:
                     number = len(jobs)
-                    place = self._new_place(number, plan.overrides, jobs)
-                    jobs.append(Job(number, plan.overrides, plan.hash, place))
-                    by_hash[plan.hash] = by_overrides[plan.overrides] = number
-                elif jobs[number].hash != plan.hash:
-                    jobs[number] = self._changed(jobs[number], plan, jobs)
+                    place = self._new_place(number, one.overrides, jobs)
+                    jobs.append(Job(number, one.overrides, one.hash, place))
+                    by_hash[one.hash] = by_overrides[one.overrides] = number
+                elif jobs[number].hash != one.hash:
+                    jobs[number] = self._changed(jobs[number], one, jobs)
                 numbers.append(number)
             return jobs
 
@@ -224,7 +175,7 @@ class Sweep:
         node: Any = OmegaConf.to_container(self.config.hydra.sweep, resolve=False)
         name = str(number)
         if node["subdir"] != _NUMBERED:
-            config = self._loader.load_sweep_config(self.config, overrides)
+            config = self._loader.load_sweep_config(self.config, list(overrides))
             with open_dict(config):
                 config.hydra.job.num, config.hydra.job.id = number, str(number)
             with _current(config):
@@ -349,16 +300,6 @@ class Sweep:
             raise SweepFailed("\n".join([head, *lines]))
 
 
-def _is_option(override: str) -> bool:
-    return override.startswith("sweep.")
-
-
-def quoted(text: str) -> str:
-    """A text as a value of Hydra's grammar."""
-    escaped = text.replace("\\'", "\\\\'").replace("'", "\\'")
-    return f"'{escaped}'"
-
-
 @contextmanager
 def _current(config: DictConfig) -> Iterator[None]:
     """Within, ``${hydra:...}`` reads this config."""
@@ -368,22 +309,3 @@ def _current(config: DictConfig) -> Iterator[None]:
         yield
     finally:
         hydra.cfg = before
-
-
-def _hash(request: Mapping[str, Any]) -> str:
-    text = json.dumps(request, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _only_new(config: DictConfig) -> None:
-    """A sweep makes new runs; a task that does not is for a command of its own."""
-    if config.task.get("works_in") in NO_NEW_RUN:
-        name = config.hydra.runtime.choices.task
-        problem = "makes no new run, so it cannot be a job of a sweep; leave out -m."
-        raise BadRequest([Mistake(typed=f"task={name}", problem=problem)])
-
-
-def _located(mistake: Mistake, jobs: Sequence[str]) -> Mistake:
-    """A mistake of some jobs says of which."""
-    others = f" and {len(jobs) - 1} more" if len(jobs) > 1 else ""
-    return replace(mistake, problem=f"in the job {jobs[0]}{others}: {mistake.problem}")

@@ -1,0 +1,109 @@
+"""What a sweep is to do: its jobs, each composed and found good."""
+
+import hashlib
+import json
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from hydra.errors import HydraException
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from aerun.config.approve import approve_plain, asked
+from aerun.config.compose import NO_NEW_RUN
+from aerun.config.mistakes import BadRequest, Mistake
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A job that was found good and has no number yet."""
+
+    overrides: tuple[str, ...]
+    hash: str
+    """Of its composed config, without what is of the sweep."""
+
+
+class Uncomposable(Exception):
+    """A job has a key that its options do not have, or the like."""
+
+    def __init__(self, overrides: Sequence[str]) -> None:
+        """Hold what the job would be."""
+        super().__init__(" ".join(overrides))
+        self.overrides = list(overrides)
+
+
+def plan(
+    jobs: Sequence[Sequence[str]],
+    master: DictConfig,
+    loader: Any,
+    *,
+    done: Container[Any],
+    output: str | None,
+) -> list[Planned]:
+    """Find every job good, also in its data.
+
+    Args:
+        jobs: The overrides of each.
+        master: The composed request of the sweep.
+        loader: Hydra's.
+        done: Hashes and overrides of jobs that were.
+        output: The key of Hydra's that names the directory to be made, if one is.
+
+    Raises:
+        BadRequest: With the mistakes of all jobs.
+        Uncomposable: Hydra cannot compose one.
+    """
+    found: dict[Mistake, list[str]] = {}
+    planned = []
+    for job in [[text for text in job if not is_option(text)] for job in jobs]:
+        try:
+            config = loader.load_sweep_config(master, job)
+            _only_new(config)
+            request = asked(config, say=False)
+            made = _hash(request)
+            if made not in done and tuple(job) not in done:
+                approve_plain(request, config, output=output)
+        except BadRequest as error:
+            for mistake in error.mistakes:
+                found.setdefault(mistake, []).append(" ".join(job))
+        except (HydraException, OmegaConfBaseException) as error:
+            raise Uncomposable(job) from error
+        else:
+            planned.append(Planned(tuple(job), made))
+    if found:
+        raise BadRequest(
+            mistake if len(names) == len(jobs) else _located(mistake, names)
+            for mistake, names in found.items()
+        )
+    return planned
+
+
+def is_option(override: str) -> bool:
+    """Whether an override is of the sweep, not of its jobs."""
+    return override.startswith("sweep.")
+
+
+def quoted(text: str) -> str:
+    """A text as a value of Hydra's grammar."""
+    escaped = text.replace("\\'", "\\\\'").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
+def _hash(request: Mapping[str, Any]) -> str:
+    text = json.dumps(request, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _only_new(config: DictConfig) -> None:
+    """A sweep makes new runs; a task that does not is for a command of its own."""
+    if config.task.get("works_in") in NO_NEW_RUN:
+        name = config.hydra.runtime.choices.task
+        problem = "makes no new run, so it cannot be a job of a sweep; leave out -m."
+        raise BadRequest([Mistake(typed=f"task={name}", problem=problem)])
+
+
+def _located(mistake: Mistake, jobs: Sequence[str]) -> Mistake:
+    """A mistake of some jobs says of which."""
+    others = f" and {len(jobs) - 1} more" if len(jobs) > 1 else ""
+    return replace(mistake, problem=f"in the job {jobs[0]}{others}: {mistake.problem}")

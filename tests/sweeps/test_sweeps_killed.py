@@ -1,0 +1,131 @@
+"""Real sweeps in processes of their own: jobs that fail, and a kill in the middle."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from aerun.sweeps.manifest import Manifest
+
+pytestmark = [pytest.mark.slow, pytest.mark.shared]
+
+JOBS = [
+    "seed=0,1", "trainer.lr=0.001,0.003,0.01,0.03", "model.hidden=[64]",
+    "trainer.epochs=60", "trainer.checkpoint_every=2", "trainer.preview_every=0",
+    "trainer.threads=1", "device=cpu",
+]  # fmt: skip
+
+
+def start(cwd: Path, *arguments: str) -> subprocess.Popen[str]:
+    """The command in a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "aerun", *arguments], cwd=cwd, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env={**os.environ},
+    )  # fmt: skip
+
+
+def done(cwd: Path, *arguments: str, code: int = 0) -> str:
+    """What a command prints that ends with an exit code."""
+    process = start(cwd, *arguments)
+    said, _ = process.communicate(timeout=300)
+    assert process.returncode == code, said
+    return said
+
+
+def untimed(sweep: Path) -> list[dict[str, str]]:
+    """The rows of ``summary.csv`` without times."""
+    with open(sweep / "summary.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    return [{k: v for k, v in row.items() if k != "seconds"} for row in rows]
+
+
+def stamps(sweep: Path, jobs: range) -> dict[Path, int]:
+    """When each file of some jobs was changed."""
+    files = (path for job in jobs for path in (sweep / str(job)).rglob("*"))
+    return {path: path.stat().st_mtime_ns for path in files}
+
+
+def test_a_sweep_killed_in_the_middle_ends_as_if_it_were_not(tmp_path: Path) -> None:
+    """Killed in job 5 of 8: those before stay as they are, it goes on from a state."""
+    done(tmp_path, "-m", *JOBS, "hydra.sweep.dir=whole")
+    killed, whole = tmp_path / "killed", tmp_path / "whole"
+    process = start(tmp_path, "-m", *JOBS, "hydra.sweep.dir=killed")
+    while not (killed / "5/checkpoints/last.state").is_file():
+        assert process.poll() is None
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert not (killed / "5/summary.json").is_file()
+    before = stamps(killed, range(5))
+    assert before
+    said = done(tmp_path, "task=resume", "run=killed")
+    assert "5 of 8 jobs are completed, 1 to go on, 2 not begun" in said
+    assert "Continuing" in (killed / "5/aerun.log").read_text()
+    assert stamps(killed, range(5)) == before
+    assert untimed(killed) == untimed(whole)
+    assert (killed / "summary.md").read_bytes() == (whole / "summary.md").read_bytes()
+    assert [job.directory for job in Manifest(killed).jobs()] == list("01234567")
+
+
+def test_twelve_jobs_of_which_two_fail(tmp_path: Path) -> None:
+    """Both are named at once and at the end; they alone run again, or what replaces."""
+    asked = ["seed=0,1", "trainer.lr=0.001,0.002,0.003,0.004,0.005,1e30",
+             "model=linear", "trainer.epochs=2", "trainer.threads=1",
+             "trainer.preview_every=0"]  # fmt: skip
+    said = done(tmp_path, "-m", *asked, "hydra.sweep.dir=s", code=1)
+    states = [job.state for job in Manifest(tmp_path / "s").jobs()]
+    assert states == 2 * (5 * ["completed"] + ["failed"])
+    for job, seed in ((5, 0), (11, 1)):
+        at_once = said.index(f"Job {job} failed (seed={seed} trainer.lr=1e+30): train/")
+        assert at_once < said.index(
+            f"  job {job} (seed={seed} trainer.lr=1e+30): train/"
+        )
+    assert said.index("Job 5 failed") < said.index("Job 6 (of 12)")
+    again = done(tmp_path, "task=resume", "run=s", code=1)
+    assert again.count("(of 12): ") == 2
+    other = "trainer.lr=0.001,0.002,0.003,0.004,0.005,0.006"
+    said = done(tmp_path, "task=resume", "run=s", other)
+    assert said.count("(of 14): ") == 2
+    assert len(untimed(tmp_path / "s")) == 14
+
+
+def test_planning_a_hundred_jobs_takes_little(tmp_path: Path) -> None:
+    """Under 4 s of processor time for all that is neither training nor pictures."""
+    script = """
+import json, sys, time
+from aerun.cli import main
+from aerun.rundir import RunDirectory
+from aerun.sweeps import sweep
+from aerun.tasks import train
+
+def note(config, directory):
+    summary = {"status": "completed", "metrics": {"test/mse": 1.0}}
+    RunDirectory(directory).write_json("summary.json", summary)
+    return summary
+
+main(["-q", "trainer.epochs=1", "trainer.max_steps=1", "hydra.run.dir=first"])
+train.train, sweep.finish = note, lambda *arguments, **options: None
+before = time.process_time()
+seeds = ",".join(map(str, range(100)))
+code = main(["-q", "-m", "trainer.max_steps=1", f"seed={seeds}", "hydra.sweep.dir=s"])
+print(json.dumps([code, time.process_time() - before]))
+"""
+    took = []
+    for attempt in range(2):  # of which the shorter one was disturbed less
+        place = tmp_path / str(attempt)
+        place.mkdir()
+        said = subprocess.run(
+            [sys.executable, "-c", script], cwd=place, check=True, text=True,
+            stdout=subprocess.PIPE,
+        ).stdout  # fmt: skip
+        code, seconds = json.loads(said.splitlines()[-1])
+        assert code == 0
+        assert len(list(place.glob("s/*/.hydra/config.yaml"))) == 100
+        took.append(seconds)
+    assert min(took) < 4
