@@ -1,4 +1,4 @@
-"""What the page on variants says that its commands leave."""
+"""What the pages on variants, trackers and ONNX files say that commands leave."""
 
 import csv
 import json
@@ -148,44 +148,15 @@ def classifier(folder: Path, run: Path, printed: str) -> None:
     assert ten["protocol"]["freeze"] == 1
 
 
-def search(folder: Path, run: Path, printed: str) -> None:
-    """Four trials, the last made on continuing, and all that is said of them."""
-    made = folder / "outputs/sweeps/rates"
-    assert len(list(made.glob("*/summary.json"))) == 4
-    assert "4 trials: 4 completed; the best is trial" in printed
-    assert printed.count("\nmodel.hidden  ") >= 1
-    for name in ("search.md", "search.png", "search.db", "manifest.json"):
-        assert (made / name).is_file()
-
-
-def searches(folder: Path, run: Path, printed: str) -> None:
-    """Eight trials at random, and each of the six combinations."""
-    blind, grid = sorted(folder.glob("outputs/sweeps/*/*/search.md"))
-    assert "8 trials: 8 completed" in blind.read_text()
-    assert "val/mse" in blind.read_text()
-    assert "6 trials: 6 completed" in grid.read_text()
-    assert "val/loss" in grid.read_text()
-
-
-def nothing(folder: Path, run: Path, printed: str) -> None:
-    """The page has no command there."""
-    assert not (folder / "outputs").exists()
-
-
-def clusters(folder: Path, run: Path, printed: str) -> None:
-    """Every job of every sweep is completed, each said with its directory in front."""
-    manifests = list(folder.glob("outputs/sweeps/*/*/manifest.json"))
-    assert manifests
-    for path in manifests:
-        jobs = json.loads(path.read_text())["jobs"]
-        assert {job["state"] for job in jobs} == {"completed"}
-    assert f"[0] Job 0 of {len(jobs)}: model=linear" in printed
-
-
-def slurm(folder: Path, run: Path, printed: str) -> None:
-    """Options under a name of one's own, on top of ours."""
-    from aerun.config.compose import Composer
-
-    config = Composer("my_conf").compose(["hydra/launcher=ours"], multirun=True)
-    assert config.hydra.launcher.partition == "gpu"
-    assert config.hydra.launcher.max_num_timeout == 10
+PROMISES = {
+    "Sparse, denoising and contractive, in any combination": variants,
+    "Layer by layer": levels,
+    "Samples, and walks through the codes": samples,
+    "Codes as arrays": codes,
+    "Comparing runs": comparison,
+    "What a run is worth": worth,
+    "A classifier with few labels": classifier,
+    "TensorBoard": tensorboard,
+    "A tracker of your own": mlflow,
+    "As ONNX files": onnx,
+}

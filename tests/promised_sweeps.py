@@ -1,5 +1,6 @@
-"""What the page on sweeps says that its commands leave."""
+"""What the pages on sweeps, searches and clusters say that commands leave."""
 
+import json
 import re
 from pathlib import Path
 
@@ -78,6 +79,46 @@ def _failed(folder: Path, run: Path, printed: str) -> None:
     assert states == [SUPERSEDED, COMPLETED, COMPLETED]
 
 
+def _search(folder: Path, run: Path, printed: str) -> None:
+    made = folder / "outputs/sweeps/rates"
+    assert len(list(made.glob("*/summary.json"))) == 4
+    assert "4 trials: 4 completed; the best is trial" in printed
+    assert printed.count("\nmodel.hidden  ") >= 1
+    for name in ("search.md", "search.png", "search.db", "manifest.json"):
+        assert (made / name).is_file()
+
+
+def _searches(folder: Path, run: Path, printed: str) -> None:
+    blind, grid = sorted(folder.glob("outputs/sweeps/*/*/search.md"))
+    assert "8 trials: 8 completed" in blind.read_text()
+    assert "val/mse" in blind.read_text()
+    assert "6 trials: 6 completed" in grid.read_text()
+    assert "val/loss" in grid.read_text()
+
+
+def _nothing(folder: Path, run: Path, printed: str) -> None:
+    """The page has no command there."""
+    assert not (folder / "outputs").exists()
+
+
+def _clusters(folder: Path, run: Path, printed: str) -> None:
+    """Every job of every sweep is completed, each said with its directory in front."""
+    manifests = list(folder.glob("outputs/sweeps/*/*/manifest.json"))
+    assert manifests
+    for path in manifests:
+        jobs = json.loads(path.read_text())["jobs"]
+        assert {job["state"] for job in jobs} == {"completed"}
+    assert f"[0] Job 0 (of {len(jobs)}): model=linear" in printed
+
+
+def _slurm(folder: Path, run: Path, printed: str) -> None:
+    from aerun.config.compose import Composer
+
+    config = Composer("my_conf").compose(["hydra/launcher=ours"], multirun=True)
+    assert config.hydra.launcher.partition == "gpu"
+    assert config.hydra.launcher.max_num_timeout == 10
+
+
 PROMISES = {
     "A grid of values": _grids,
     "Presets": _presets,
@@ -85,4 +126,11 @@ PROMISES = {
     "What is best": _best,
     "Stopping and going on": _continued,
     "Jobs that fail": _failed,
+    "A search": _search,
+    "Options of a search": _searches,
+    "A search that was stopped": _nothing,
+    "On the cores of one machine": _clusters,
+    "As on a cluster, on one machine": _clusters,
+    "On Slurm": _slurm,
+    "On Ray": _clusters,
 }

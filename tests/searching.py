@@ -56,9 +56,17 @@ class Sweep:
     """The jobs, in order."""
     launched: list[int]
     """Jobs of each launch."""
+    held = False
+    """Whether its directory is locked."""
 
     def __init__(self, *given: object) -> None:
         self.manifest = Manifest(self.folder)
+
+    def __enter__(self) -> "Sweep":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        type(self).held = False
 
     def check(self, jobs: Sequence[Sequence[str]]) -> list[list[str]]:
         for job in jobs:
@@ -67,6 +75,7 @@ class Sweep:
         return [list(job) for job in jobs]
 
     def open(self, typed: Sequence[str]) -> Path:
+        type(self).held = True
         self.folder.mkdir(exist_ok=True)
         if not self.manifest.exists:
             self.manifest.create(typed, config_dir=None)

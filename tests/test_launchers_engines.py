@@ -8,7 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from launching import PARALLEL, SMALL, case, own_part, results, started, states, swept
+from launching import (
+    PARALLEL,
+    SMALL,
+    case,
+    own_part,
+    results,
+    rows,
+    started,
+    states,
+    swept,
+)
 
 pytestmark = [pytest.mark.slow, pytest.mark.shared]
 
@@ -16,25 +26,26 @@ EIGHT = ("-m", "model=simple,vae", "seed=0,1", "trainer.lr=0.01,0.001", *SMALL)
 
 
 @pytest.fixture(scope="module")
-def basic(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """The results of eight jobs one after another, in the command's own process."""
-    folder = tmp_path_factory.mktemp("basic")
+def serial(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A sweep of eight jobs one after another, in the command's own process."""
+    folder = tmp_path_factory.mktemp("serial")
     code, _, err = swept(folder, *EIGHT, "hydra.sweep.dir=sweep")
     assert code == 0, err
-    return results(folder / "sweep")
+    return folder / "sweep"
 
 
 @pytest.mark.parametrize("launcher", PARALLEL)
 def test_every_launcher_gives_the_same_figures(
-    basic: dict[str, Any], tmp_path: Path, launcher: str
+    serial: Path, tmp_path: Path, launcher: str
 ) -> None:
-    """Eight jobs, each the same bits; quiet, only the sweep's directory is printed."""
+    """Eight jobs, each the same bits, and summary.csv but for its times; quiet."""
     chosen = (f"hydra/launcher={launcher}", "hydra.sweep.dir=sweep")
     code, out, err = swept(tmp_path, "-q", *EIGHT, *chosen)
     assert code == 0, err
     assert out == f"{tmp_path / 'sweep'}\n"
-    assert len(basic) == 8
-    assert results(tmp_path / "sweep") == basic
+    assert len(results(serial)) == 8
+    assert results(tmp_path / "sweep") == results(serial)
+    assert rows(tmp_path / "sweep") == rows(serial)
     assert states(tmp_path / "sweep") == ["completed"] * 8
 
 
@@ -48,7 +59,7 @@ def test_failing_and_dying_jobs_stop_no_other(tmp_path: Path, launcher: str) -> 
     sweep = tmp_path / "sweep"
     assert code == 1, err
     assert states(sweep) == ["completed", "failed", "failed", "completed"]
-    assert "[0] Job 0 of 4: regularizer.moody.mood=good" in out
+    assert "[0] Job 0 (of 4): regularizer.moody.mood=good" in out
     assert "Job 1 failed (regularizer.moody.mood=sad): ValueError: no reason" in err
     assert "Job 2 failed (regularizer.moody.mood=dead): its process died" in err
     assert "Traceback" not in err

@@ -1,7 +1,5 @@
 """Every command and every piece of code on the pages in docs/ does what they say."""
 
-import csv
-import json
 import os
 import re
 import shlex
@@ -9,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import promised
+import promised_recipes
 import promised_sweeps
 import pytest
 import torch
@@ -183,135 +182,10 @@ def test_a_recipe_works(reader, monkeypatch, capsys, page, title, text):
     PROMISES[title](reader, reader / "outputs/latest", printed)
 
 
-def _own_photos(folder: Path, run: Path, printed: str) -> None:
-    config = (run / "config.yaml").read_text()
-    assert "- 3\n  - 12\n  - 16" in config
-    assert "china" in config
-    assert (run / "reconstructions.png").is_file()
-    assert (run / "latent.png").is_file()
-    (scans,) = folder.glob("cache/*.u8")
-    assert scans.stat().st_size == 80 * 24 * 24, "grey, without the broken one"
-
-
-def _a_folder(folder: Path, run: Path, printed: str) -> None:
-    made = run / "reconstruct"
-    for photo in folder.glob("holiday/*/*.jpg"):
-        name = photo.relative_to(folder / "holiday").with_suffix(".png")
-        with Image.open(photo) as before, Image.open(made / "images" / name) as after:
-            assert after.size == before.size
-    with open(made / "errors.csv", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    assert [row["example"] for row in rows][:2] == ["china/07.jpg", "china/15.jpg"]
-    assert all(float(row["mse"]) > 0 for row in rows)
-    assert (made / "comparison.png").is_file()
-    assert main(["task=reconstruct", "run=last"]) == 0
-    assert (run / "reconstruct_2/errors.csv").is_file(), "beside the first"
-
-
-def _own_table(folder: Path, run: Path, printed: str) -> None:
-    first, second = sorted(folder.glob("outputs/2*/*_linear_csv*"))
-    assert "- depth" in (first / "config.yaml").read_text()
-    kept = (second / "config.yaml").read_text()
-    assert "- width" in kept
-    assert "- depth" not in kept
-
-
-def _own_arrays(folder: Path, run: Path, printed: str) -> None:
-    assert len(list(folder.glob("outputs/2*/*_array*/summary.json"))) == 3
-
-
-def _whitening(folder: Path, run: Path, printed: str) -> None:
-    assert list(run.glob("**/whitening*")), "kept with the run"
-
-
-def _field(folder: Path, run: Path, printed: str) -> None:
-    assert "_target_: aerun.data.mnist" in (run / "config.yaml").read_text()
-
-
-def _one_run(folder: Path, run: Path, printed: str) -> None:
-    assert (run / "reconstructions.png").is_file()
-
-
-def _own_model(folder: Path, run: Path, printed: str) -> None:
-    assert "_target_: my_model.Convolutional" in (run / "config.yaml").read_text()
-
-
-def _own_parts(folder: Path, run: Path, printed: str) -> None:
-    config = (run / "config.yaml").read_text()
-    assert "std: 0.2" in config
-    assert "sharpness: 9" in config
-    (waves,) = folder.glob("outputs/2*/*_waves")
-    columns = (waves / "metrics.csv").read_text().splitlines()[0]
-    assert "train/decorrelated" in columns
-
-
-def _inspect(folder: Path, run: Path, printed: str) -> None:
-    assert "parameters of the model" in printed
-    assert "per epoch of" in printed
-    assert not (folder / "outputs").exists(), "writes nothing"
-
-
-def _sweep(folder: Path, run: Path, printed: str) -> None:
-    found = folder.glob("outputs/sweeps/*/*/*/summary.json")
-    assert {path.parent.name for path in found} == {"0", "1", "2", "3"}
-
-
-def _resume(folder: Path, run: Path, printed: str) -> None:
-    (only,) = folder.glob("outputs/2*/*")
-    assert json.loads((only / "summary.json").read_text())["epochs"] == 2
-
-
-def _other_weights(folder: Path, run: Path, printed: str) -> None:
-    older, newer = sorted(folder.glob("outputs/2*/*_vae_digits*"))
-    assert "init_from: null" in (older / "config.yaml").read_text()
-    assert str(older) in (newer / "config.yaml").read_text()
-
-
-def _scripts(folder: Path, run: Path, printed: str) -> None:
-    assert printed == f"{run.resolve() / 'reconstruct'}\n"
-    assert (run / "reconstruct/errors.csv").is_file()
-
-
-def _completion(folder: Path, run: Path, printed: str) -> None:
-    assert all(shell in printed for shell in ("bash", "zsh", "fish"))
-
-
 PROMISES = {
-    "Sparse, denoising and contractive, in any combination": promised.variants,
-    "Layer by layer": promised.levels,
-    "Samples, and walks through the codes": promised.samples,
-    "Codes as arrays": promised.codes,
-    "Comparing runs": promised.comparison,
-    "What a run is worth": promised.worth,
-    "A classifier with few labels": promised.classifier,
-    "Your own photos": _own_photos,
-    "Reconstructing a folder": _a_folder,
-    "Your own table": _own_table,
-    "Your own arrays": _own_arrays,
-    "Whitening": _whitening,
-    "The field's data sets": _field,
-    "Looking before training": _inspect,
-    "A sweep": _sweep,
-    "Stopping and resuming": _resume,
-    "Starting from another run's weights": _other_weights,
-    "From Python": _one_run,
-    "On a GPU": _one_run,
-    "In scripts": _scripts,
-    "Tab completion": _completion,
-    "A model": _own_model,
-    "A loss, a regularizer, a corruption, a bottleneck, a data set": _own_parts,
-    "Parts in an installed package": _own_model,
-    "TensorBoard": promised.tensorboard,
-    "A tracker of your own": promised.mlflow,
-    "As ONNX files": promised.onnx,
-    "A search": promised.search,
-    "Options of a search": promised.searches,
-    "A search that was stopped": promised.nothing,
+    **promised_recipes.PROMISES,
+    **promised.PROMISES,
     **promised_sweeps.PROMISES,
-    "On the cores of one machine": promised.clusters,
-    "As on a cluster, on one machine": promised.clusters,
-    "On Slurm": promised.slurm,
-    "On Ray": promised.clusters,
 }
 
 

@@ -2,14 +2,16 @@
 
 import shlex
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aerun.columns import aligned, markdown
-from aerun.reporting.search import Outcomes, search_history
 from aerun.rundir import RunDirectory
 from aerun.sweeps.advice import course_of
 from aerun.sweeps.manifest import COMPLETED, FAILED, PRUNED, Job, Manifest
 from aerun.sweeps.trials import JOB, Trials
+
+if TYPE_CHECKING:
+    from aerun.reporting.search import Outcomes
 
 PAGE = "search.md"
 PICTURE = "search.png"
@@ -21,6 +23,8 @@ def record(trials: Trials) -> list[str]:
     Returns:
         The same in lines for a terminal; none where no trial was completed.
     """
+    from aerun.reporting.search import search_history
+
     best = trials.best
     if best is None:
         return []
@@ -67,7 +71,9 @@ _MEANING = (
 _TOO_FEW = "Too few different trials were completed to say which option matters."
 
 
-def _outcomes(trials: Trials, jobs: dict[int, Job]) -> Outcomes:
+def _outcomes(trials: Trials, jobs: dict[int, Job]) -> "Outcomes":
+    from aerun.reporting.search import Outcomes
+
     ends: dict[int, float] = {}
     for job in jobs.values():
         if job.state == PRUNED:

@@ -45,7 +45,7 @@ def with_presets(
         raise BadRequest(as_typed([Mistake(typed=name, problem=problem)], typed))
     if mistakes := [m for name in presets for m in _strays(composer, name)]:
         raise BadRequest(mistakes)
-    if not isinstance(node, DictConfig):
+    if not node or not isinstance(node, DictConfig):
         problem = "must hold keys with their values, model.code: 2,4,8 for example."
         raise BadRequest([Mistake(typed="hydra.sweeper.params", problem=problem)])
     params: Any = OmegaConf.to_container(node, resolve=False)  # each job's to resolve

@@ -102,9 +102,16 @@ class Search(HydraSweeper):
         """
         space = self._space(arguments)
         make(self.sampler, {"seed": self.seed, "number": 0, "space": space.values})
-        sweep = Sweep(self.hydra_context, self.task_function, self.config)
-        sweep.check(space.rim())
-        folder = sweep.open(typed(self.config))
+        with Sweep(self.hydra_context, self.task_function, self.config) as sweep:
+            sweep.check(space.rim())
+            folder = sweep.open(typed(self.config))
+            for line in self._found(sweep, folder, space):
+                log.info("%s", line)
+            sweep.close()
+        return folder
+
+    def _found(self, sweep: Sweep, folder: Path, space: Space) -> list[str]:
+        """Run the trials that are missing; what all of them tell."""
         trials = Trials(
             folder,
             space,
@@ -120,10 +127,7 @@ class Search(HydraSweeper):
         search = _Search(sweep, trials, parallel=self.parallel, fail_fast=fail_fast)
         search.take_up()
         search.go_on(self.trials)
-        for line in record(trials):
-            log.info("%s", line)
-        sweep.close()
-        return folder
+        return record(trials)
 
     def _space(self, arguments: Sequence[str]) -> Space:
         """What was typed counts more than what the config says."""

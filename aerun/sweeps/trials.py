@@ -92,14 +92,39 @@ class Trials:
 
     def propose(self) -> Trial:
         """A new point."""
-        number = len(self.study.get_trials(deepcopy=False))
-        given = {"seed": self._seed, "number": number, "space": self.space.values}
-        idle, self.study.sampler = self.study.sampler, make(self._sampler, given)
-        try:
-            found = self.study.ask(self.space.distributions)
-        finally:
-            self.study.sampler = idle  # one that wants nothing of outcomes
+        found = self._ask(self.study)
         return Trial(number=found.number, chosen=found.params)
+
+    def _ask(self, study: "Study") -> "FrozenTrial":
+        """The next trial of a record."""
+        number = len(study.get_trials(deepcopy=False))
+        given = {"seed": self._seed, "number": number, "space": self.space.values}
+        idle, study.sampler = study.sampler, make(self._sampler, given)
+        try:
+            study.ask(self.space.distributions)
+        finally:
+            study.sampler = idle  # one that wants nothing of outcomes
+        return study.get_trials(deepcopy=False)[number]
+
+    def _asked_anew(self, broken: "FrozenTrial") -> Trial:
+        """The point of a trial whose proposal was broken off, which keeps its number.
+
+        It is proposed from the same record beside this one, so that a sampler draws
+        what it would have drawn; what is missing here is taken over.
+        """
+        from optuna import create_study
+        from optuna.samplers import RandomSampler
+
+        beside = create_study(sampler=RandomSampler(), direction=self.study.direction)
+        beside.add_trials(self.study.get_trials(deepcopy=False)[: broken.number])
+        found, place = self._ask(beside), self._id(broken.number)
+        for name, value in found.system_attrs.items():
+            self._storage.set_trial_system_attr(place, name, value)
+        for name in found.params.keys() - broken.params.keys():
+            axis = found.distributions[name]
+            inside = axis.to_internal_repr(found.params[name])
+            self._storage.set_trial_param(place, name, inside, axis)
+        return Trial(number=broken.number, chosen={**found.params, **broken.params})
 
     def unfinished(self) -> list[Trial]:
         """Those that a stop has left without an outcome."""
@@ -112,8 +137,8 @@ class Trials:
             if trial.params.keys() == names:
                 job = trial.user_attrs.get(JOB)
                 kept.append(Trial(number=trial.number, chosen=trial.params, job=job))
-            else:  # stopped in the middle of being proposed
-                self.give_back(trial.number)
+            else:
+                kept.append(self._asked_anew(trial))
         return kept
 
     def again(self, job: Job) -> Trial:

@@ -1,7 +1,9 @@
 """What requests share of their compositions: never more than is the same."""
 
 import shutil
+from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -100,7 +102,8 @@ def test_a_changed_option_is_read_again(
 def test_every_composition_has_its_own_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """The directory of a second run of one process is not named after the first."""
     names = []
-    for second in (1, 2):
-        monkeypatch.setattr("hydra.core.utils.strftime", lambda *_, s=second: str(s))
+    for year in (1999, 2001):
+        clock = SimpleNamespace(now=lambda year=year: datetime(year, 1, 1))
+        monkeypatch.setattr("hydra.core.utils.datetime", clock)
         names.append(Composer().compose(["model=linear"]).hydra.sweep.dir)
-    assert names == ["outputs/sweeps/1/1", "outputs/sweeps/2/2"]
+    assert [name.split("/")[2][:4] for name in names] == ["1999", "2001"]

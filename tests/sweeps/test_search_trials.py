@@ -1,8 +1,11 @@
 """A search: which trials are proposed, and how it goes on after a stop."""
 
+from typing import Any
+
 import pytest
 from making import later
-from searching import SPACE, Searching, bowl, dying, failing
+from optuna.storages import InMemoryStorage
+from searching import SPACE, Searching, Sweep, bowl, dying, failing
 
 from aerun.config.mistakes import BadRequest
 from aerun.errors import BadUse
@@ -10,6 +13,9 @@ from aerun.sweeps.manifest import FAILED, PRUNED, Job
 from aerun.sweeps.trials import Trials
 
 pytest_plugins = ["searching"]
+
+POINTS = ("trainer.lr=0.01,0.001", "model.code=range(2,6)")
+"""A space of eight points."""
 
 
 def points(jobs: list[Job]) -> list[tuple[str, ...]]:
@@ -59,6 +65,39 @@ def test_a_killed_search_goes_on_as_if_it_had_not_been(
     assert points(jobs) == points(whole)
 
 
+@pytest.mark.parametrize(
+    ("given", "number"),
+    [
+        ([*SPACE, "hydra.sweeper.trials=13"], 11),
+        ([*POINTS, "hydra/sweeper/sampler=grid", "hydra.sweeper.trials=8"], 5),
+    ],
+    ids=["learnt", "grid"],
+)
+def test_a_kill_in_the_middle_of_a_proposal_changes_nothing(
+    searching: Searching,
+    monkeypatch: pytest.MonkeyPatch,
+    given: list[str],
+    number: int,
+) -> None:
+    """The point is completed with the values that it would have had."""
+    whole = searching(*given, name="whole")
+    keep, calls = InMemoryStorage.set_trial_param, iter(range(2 * number + 1))
+
+    def dies(*values: Any) -> None:
+        if next(calls, None) is None:
+            raise KeyboardInterrupt
+        keep(*values)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(InMemoryStorage, "set_trial_param", dies)
+        with pytest.raises(KeyboardInterrupt):
+            searching(*given)
+    assert searching.ran == list(range(number))
+    jobs = searching(*given)
+    assert points(jobs) == points(whole)
+    assert len(jobs) == len(set(points(jobs)))
+
+
 @pytest.mark.slow
 @pytest.mark.shared
 def test_a_kill_before_the_job_is_known_loses_no_trial(
@@ -100,6 +139,18 @@ def test_a_failed_trial_is_made_once_more_on_continuing(searching: Searching) ->
     assert len(jobs) == 6
 
 
+def test_a_search_lets_go_of_its_directory_however_it_ends(
+    searching: Searching,
+) -> None:
+    """So that the same process, a notebook's for example, may continue it."""
+    given = [*SPACE, "hydra.sweeper.trials=2"]
+    with pytest.raises(KeyboardInterrupt):
+        searching(*given, outcome=dying(1))
+    assert not Sweep.held
+    searching(*given)
+    assert not Sweep.held
+
+
 def test_the_first_failure_ends_it_if_that_is_asked_for(searching: Searching) -> None:
     """With sweep.fail_fast=true."""
     jobs = searching(*SPACE, "sweep.fail_fast=true", outcome=failing(2))
@@ -116,8 +167,7 @@ def test_a_point_is_not_run_twice(searching: Searching) -> None:
 
 def test_a_grid_is_every_combination_once(searching: Searching) -> None:
     """Also over a stop; of numbers without end there is none."""
-    space = ["trainer.lr=0.01,0.001", "model.code=range(2,6)"]
-    given = [*space, "hydra/sweeper/sampler=grid", "hydra.sweeper.trials=8"]
+    given = [*POINTS, "hydra/sweeper/sampler=grid", "hydra.sweeper.trials=8"]
     with pytest.raises(KeyboardInterrupt):
         searching(*given, outcome=dying(5))
     jobs = searching(*given)
