@@ -5,7 +5,6 @@ there whole or not at all.
 """
 
 import csv
-import errno
 import fcntl
 import io
 import json
@@ -22,6 +21,7 @@ from torch import Tensor
 
 from aerun import reading
 from aerun.errors import RunDirectoryError
+from aerun.locks import writable
 
 _STATE = "checkpoints/last.state"
 _BEFORE = "checkpoints/previous.state"
@@ -122,34 +122,6 @@ def _impossible(path: Path, error: OSError) -> RunDirectoryError:
     )
 
 
-@contextmanager
-def _writable(path: Path) -> Iterator[None]:
-    """Within, a file is begun.
-
-    Raises:
-        RunDirectoryError: That is not allowed; a full disk is another matter.
-    """
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
-            raise
-        raise RunDirectoryError(
-            f"{path} cannot be written ({error.strerror}); make the run directory "
-            "writable, or work on a copy"
-        ) from None
-
-
-@contextmanager
-def awaited_lock(path: Path) -> Iterator[None]:
-    """Hold a lock file once no other process does; the kernel frees it on death."""
-    with _writable(path):
-        handle = open(path, "w")  # noqa: SIM115 - closed below
-    with handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-
-
 class RunDirectory:
     """Reads and writes the files of one run."""
 
@@ -165,7 +137,7 @@ class RunDirectory:
             RunDirectoryError: Another process holds it, or it is read-only.
         """
         path = self.path / ".lock"
-        with _writable(path):
+        with writable(path):
             handle = open(path, "w")  # noqa: SIM115 - closed below
         with handle:
             try:
@@ -203,7 +175,7 @@ class RunDirectory:
         """
         path = self.path / name
         beside = path.with_name(f".{path.name}.part")
-        with _writable(path):
+        with writable(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             beside.touch()
         yield beside

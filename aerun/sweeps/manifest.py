@@ -11,7 +11,8 @@ from typing import Any
 
 from aerun import reading
 from aerun.errors import RunDirectoryError
-from aerun.rundir import RunDirectory, awaited_lock
+from aerun.locks import awaited_lock
+from aerun.rundir import RunDirectory
 
 MANIFEST = "manifest.json"
 FORMAT = 1

@@ -2,10 +2,12 @@
 
 import hashlib
 import json
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
@@ -88,6 +90,17 @@ def quoted(text: str) -> str:
     """A text as a value of Hydra's grammar."""
     escaped = text.replace("\\'", "\\\\'").replace("'", "\\'")
     return f"'{escaped}'"
+
+
+@contextmanager
+def current(config: DictConfig) -> Iterator[None]:
+    """Within, ``${hydra:...}`` reads this config."""
+    hydra = HydraConfig.instance()
+    before, hydra.cfg = hydra.cfg, config  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        hydra.cfg = before
 
 
 def _hash(request: Mapping[str, Any]) -> str:

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aerun.columns import aligned
-from aerun.rundir import RunDirectory, awaited_lock
+from aerun.locks import awaited_lock
+from aerun.rundir import RunDirectory
 from aerun.sweeps.manifest import Job, Manifest, swept, why
 
 if TYPE_CHECKING:

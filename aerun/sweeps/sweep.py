@@ -2,14 +2,13 @@
 
 import logging
 import signal
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
-from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
@@ -31,7 +30,7 @@ from aerun.sweeps.manifest import (
     in_words,
 )
 from aerun.sweeps.parallel import ParallelLauncher
-from aerun.sweeps.planning import Planned, is_option, plan, quoted
+from aerun.sweeps.planning import Planned, current, is_option, plan, quoted
 from aerun.sweeps.plugins import check_launcher
 from aerun.sweeps.summary import finish, write_rows
 
@@ -185,7 +184,7 @@ class Sweep:
             config = self._loader.load_sweep_config(self.config, list(overrides))
             with open_dict(config):
                 config.hydra.job.num, config.hydra.job.id = number, str(number)
-            with _current(config):
+            with current(config):
                 name = str(config.hydra.sweep.subdir)
         return self._free(name, jobs)
 
@@ -312,14 +311,3 @@ class Sweep:
                 "or add other values for what was wrong, as KEY=VALUE,..."
             )
             raise SweepFailed("\n".join([head, *lines]))
-
-
-@contextmanager
-def _current(config: DictConfig) -> Iterator[None]:
-    """Within, ``${hydra:...}`` reads this config."""
-    hydra = HydraConfig.instance()
-    before, hydra.cfg = hydra.cfg, config  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        hydra.cfg = before

@@ -14,8 +14,6 @@ from aerun.tasks.train import train
 REQUEST = ("dataset.limit=100", "trainer.epochs=5", "trainer.checkpoint_every=1",
            "trainer.preview_every=0")  # fmt: skip
 
-pytestmark = pytest.mark.usefixtures("unpictured")
-
 
 class After:
     """Ends a training after an epoch; remembers what it was asked."""
@@ -49,6 +47,7 @@ def test_a_run_is_given_up_and_can_be_trained_on(tmp_path: Path) -> None:
     assert resumed["status"] == "completed"
 
 
+@pytest.mark.usefixtures("unpictured")
 @pytest.mark.slow
 @pytest.mark.shared
 def test_a_finished_training_is_not_given_up(tmp_path: Path) -> None:
