@@ -1,5 +1,6 @@
 """The whole check of a composed request: config, output, data, starting weights."""
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -48,7 +49,11 @@ def approve(config: DictConfig, *, output: str | None) -> dict[str, Any]:
 
 
 def approve_plain(
-    request: Mapping[str, Any], config: DictConfig, *, output: str | None
+    request: Mapping[str, Any],
+    config: DictConfig,
+    *,
+    output: str | None,
+    tried: set[str] | None = None,
 ) -> None:
     """The same for a request that was made plain before.
 
@@ -56,7 +61,9 @@ def approve_plain(
         request: What the run is asked for.
         config: As composed.
         output: As of ``approve``.
+        tried: What was built for requests before, which is not built again; added to.
     """
+    tried = set() if tried is None else tried
     directory = None if output is None else _directory(config, output)
     mistakes = check(request) + check_sweep(of_sweep(config))
     if output is not None and directory is not None:
@@ -68,13 +75,23 @@ def approve_plain(
     if not mistakes:
         resolved = resolve(request, data.spec)
         # Builds each part once: a bug in a user's own class shows before a directory.
-        sketch_objective(resolved, data.spec.shape)
+        if (built := _what_is_built(resolved)) not in tried:
+            sketch_objective(resolved, data.spec.shape)
+            tried.add(built)
         trainer_options(resolved)
         build_tracker(resolved)
         if request["init_from"] is not None:
             mistakes = _check_start(resolved, data.spec.shape)
     if mistakes:
         raise BadRequest(mistakes)
+
+
+def _what_is_built(config: Mapping[str, Any]) -> str:
+    """Of a resolved config, what an objective is made of."""
+    parts = ("model", "dataset", "corruption", "loss", "regularizer", "device")
+    used = {part: config[part] for part in parts}
+    used["precision"] = config["trainer"]["precision"]
+    return json.dumps(used, sort_keys=True, default=str)
 
 
 def asked(config: DictConfig, *, say: bool) -> dict[str, Any]:

@@ -105,6 +105,7 @@ class Manifest:
         *,
         overrides: Sequence[str] | None = None,
         config_dir: str | None = None,
+        durable: bool = True,
     ) -> list[Job]:
         """Change jobs while no other process does.
 
@@ -112,6 +113,7 @@ class Manifest:
             change: Takes all jobs, gives all jobs.
             overrides: What was typed now; None: what was typed before.
             config_dir: The folder of the user's own options; None: that of before.
+            durable: Whether to wait until it is on the disk.
 
         Returns:
             All jobs as they are now.
@@ -123,18 +125,21 @@ class Manifest:
             if config_dir is not None:
                 content["config_dir"] = config_dir
             jobs = list(change(_jobs(content)))
-            self._write(content, jobs)
+            self._write(content, jobs, durable=durable)
         return jobs
 
     def update(self, number: int, **changes: Any) -> list[Job]:
-        """Change the state, and what else is known, of one job; all as they are now."""
+        """Change the state, and what else is known, of one job; all as they are now.
+
+        It does not wait for the disk: what is lost with the power, run directories say.
+        """
 
         def change(jobs: list[Job]) -> list[Job]:
             return [
                 replace(job, **changes) if job.number == number else job for job in jobs
             ]
 
-        return self.edit(change)
+        return self.edit(change, durable=False)
 
     def job_in(self, directory: Path | str, jobs: Sequence[Job]) -> Job:
         """The one of some jobs whose run directory this is.
@@ -163,12 +168,14 @@ class Manifest:
                 raise reading.damaged(self.folder / MANIFEST, f"it lacks {key}")
         return content
 
-    def _write(self, content: Mapping[str, Any], jobs: Sequence[Job]) -> None:
+    def _write(
+        self, content: Mapping[str, Any], jobs: Sequence[Job], *, durable: bool = True
+    ) -> None:
         entries = [json.dumps(vars(job), allow_nan=False) for job in jobs]
         head = json.dumps({**content, "format": FORMAT, "jobs": []}, indent=1)
         lines = ",\n".join(f"  {entry}" for entry in entries)
         text = head.replace('"jobs": []', f'"jobs": [\n{lines}\n ]')
-        RunDirectory(self.folder).write(MANIFEST, f"{text}\n".encode(), durable=True)
+        RunDirectory(self.folder).write(MANIFEST, f"{text}\n".encode(), durable=durable)
 
 
 def in_words(job: Job, jobs: Sequence[Job]) -> str:

@@ -57,7 +57,8 @@ def plan(
         Uncomposable: Hydra cannot compose one.
     """
     found: dict[Mistake, list[str]] = {}
-    planned = []
+    planned: list[Planned] = []
+    tried: set[str] = set()
     for job in [[text for text in job if not is_option(text)] for job in jobs]:
         try:
             config = loader.load_sweep_config(master, job)
@@ -65,7 +66,7 @@ def plan(
             request = asked(config, say=False)
             made = _hash(request)
             if made not in done and tuple(job) not in done:
-                approve_plain(request, config, output=output)
+                approve_plain(request, config, output=output, tried=tried)
         except BadRequest as error:
             for mistake in error.mistakes:
                 found.setdefault(mistake, []).append(" ".join(job))
