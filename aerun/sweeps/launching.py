@@ -3,7 +3,8 @@
 import logging
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,9 @@ from omegaconf import DictConfig, OmegaConf
 
 from aerun.config.approve import asked
 from aerun.config.compose import contained, of_sweep
+from aerun.config.grammar import parse
 from aerun.sweeps.job import carry_out
+from aerun.sweeps.planning import Composed
 
 log = logging.getLogger("aerun")
 
@@ -37,6 +40,8 @@ class SerialLauncher(Launcher):
             hydra_context=hydra_context, task_function=task_function, config=config
         )
         self.config = config
+        self.composed: dict[tuple[str, ...], Composed | None] = {}
+        """By overrides, of jobs that were composed to be planned."""
         # Of the task function only this is used: all else is done here, in less time.
         self._advice = getattr(task_function, "keywords", {}).get("advice")
         self._loader = hydra_context.config_loader
@@ -54,18 +59,33 @@ class SerialLauncher(Launcher):
         ]
 
     def _carry_out(self, overrides: list[str], number: int) -> JobReturn:
-        config = self._loader.load_sweep_config(self.config, overrides)
-        folder = Path(str(config.hydra.sweep.dir)).absolute()
-        directory = folder / str(config.hydra.sweep.subdir)
+        composed = self.composed.pop(tuple(overrides), None)
+        if composed is not None:
+            given_dirs = [str(o.value()) for o in parse(overrides[-2:])]
+            sweep = of_sweep(self.config)
+            hydra = _placed(composed.hydra, overrides, *given_dirs)
+            made, unresolved = composed.request, composed.unresolved
+            ask: Callable[[], dict[str, Any]] = lambda: made  # noqa: E731
+        else:
+            config = self._loader.load_sweep_config(self.config, overrides)
+            sweep, unresolved = of_sweep(config), contained(config, resolve=False)
+            plain_hydra: Any = OmegaConf.to_container(config.hydra, resolve=False)
+            hydra = plain_hydra
+            ask = partial(asked, config, say=True)
+        folder = Path(hydra["sweep"]["dir"]).absolute()
+        directory = folder / str(hydra["sweep"]["subdir"])
 
         def request() -> dict[str, Any]:
-            _write(_record(config, number, directory), directory)
-            return asked(config, say=True)
+            hydra["job"] |= {"num": number, "id": number}
+            hydra["runtime"]["output_dir"] = str(directory)
+            own = {**unresolved, "sweep": sweep}
+            _write(own, hydra, directory)
+            return ask()
 
         given = JobReturn(overrides=overrides, working_dir=os.getcwd())
         try:
             given.return_value = carry_out(
-                folder, directory, request, of_sweep(config), self._advice
+                folder, directory, request, sweep, self._advice
             )
             given.status = JobStatus.COMPLETED
         except Exception as error:
@@ -74,24 +94,23 @@ class SerialLauncher(Launcher):
         return given
 
 
-def _record(config: DictConfig, number: int, directory: Path) -> dict[str, Any]:
-    """What Hydra records of a job, by file."""
-    node: Any = OmegaConf.to_container(config.hydra, resolve=False)
-    node["job"] |= {"num": number, "id": number}
-    node["runtime"]["output_dir"] = str(directory)
-    return {
-        "config.yaml": {**contained(config, resolve=False), "sweep": of_sweep(config)},
-        "hydra.yaml": {"hydra": node},
-        "overrides.yaml": node["overrides"]["task"],
-    }
+def _placed(
+    hydra: dict[str, Any], overrides: Sequence[str], folder: str, name: str
+) -> dict[str, Any]:
+    """Hydra's own node of a job whose last overrides name its directory."""
+    hydra["sweep"] |= {"dir": folder, "subdir": name}
+    hydra["overrides"]["hydra"] += list(overrides[-2:])
+    return hydra
 
 
-def _write(record: Mapping[str, Any], directory: Path) -> None:
+def _write(own: Mapping[str, Any], hydra: Mapping[str, Any], directory: Path) -> None:
+    """Write what Hydra records of a job."""
     folder = directory / ".hydra"
     folder.mkdir(parents=True, exist_ok=True)
-    for name, content in record.items():
+    record = {"config": own, "hydra": {"hydra": hydra}}
+    for name, content in (*record.items(), ("overrides", hydra["overrides"]["task"])):
         text = yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
-        (folder / name).write_text(text, encoding="utf-8")
+        (folder / f"{name}.yaml").write_text(text, encoding="utf-8")
 
 
 class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]

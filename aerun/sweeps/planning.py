@@ -4,17 +4,30 @@ import hashlib
 import json
 from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from aerun.config.approve import approve_plain, asked
-from aerun.config.compose import NO_NEW_RUN
+from aerun.config.compose import NO_NEW_RUN, contained
+from aerun.config.leftovers import leftovers
 from aerun.config.mistakes import BadRequest, Mistake
+
+
+@dataclass(frozen=True)
+class Composed:
+    """What a job's composition comes to, plain."""
+
+    request: dict[str, Any]
+    """What the run is asked for."""
+    unresolved: dict[str, Any]
+    """The same as composed."""
+    hydra: dict[str, Any]
+    """Hydra's own node, without what the job's directory settles."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +37,8 @@ class Planned:
     overrides: tuple[str, ...]
     hash: str
     """Of its composed config, without what is of the sweep."""
+    composed: "Composed | None" = field(default=None, compare=False, repr=False)
+    """For the launcher of this process; None where it has more to say of the job."""
 
 
 class Uncomposable(Exception):
@@ -73,13 +88,20 @@ def plan(
         except (HydraException, OmegaConfBaseException) as error:
             raise Uncomposable(job) from error
         else:
-            planned.append(Planned(tuple(job), made))
+            planned.append(Planned(tuple(job), made, _composed(config, request)))
     if found:
         raise BadRequest(
             mistake if len(names) == len(jobs) else _located(mistake, names)
             for mistake, names in found.items()
         )
     return planned
+
+
+def _composed(config: DictConfig, request: dict[str, Any]) -> Composed | None:
+    if any(leftovers(config.hydra)):  # which its log is to tell
+        return None
+    hydra: Any = OmegaConf.to_container(config.hydra, resolve=False)
+    return Composed(request, contained(config, resolve=False), hydra)
 
 
 def is_option(override: str) -> bool:

@@ -19,6 +19,7 @@ from aerun.config.mistakes import BadRequest, Mistake
 from aerun.errors import Interrupted, RunDirectoryError, SweepFailed
 from aerun.rundir import RunDirectory, resume_command
 from aerun.sweeps.job import outcome
+from aerun.sweeps.launching import SerialLauncher
 from aerun.sweeps.manifest import (
     DONE,
     FAILED,
@@ -30,13 +31,13 @@ from aerun.sweeps.manifest import (
     in_words,
 )
 from aerun.sweeps.parallel import ParallelLauncher
-from aerun.sweeps.planning import Planned, current, is_option, plan, quoted
+from aerun.sweeps.planning import Composed, Planned, current, is_option, plan, quoted
 from aerun.sweeps.plugins import check_launcher
 from aerun.sweeps.summary import finish, write_rows
 
 log = logging.getLogger("aerun")
 
-_NUMBERED = "${hydra:job.num}"
+_NUMBERED = "${hydra:job.num}"  # the usual name of a job
 
 
 class Sweep:
@@ -54,6 +55,7 @@ class Sweep:
         self.manifest = Manifest(self.folder)
         self.continued = exact and self.manifest.exists
         self._open = ExitStack()
+        self._composed: dict[int, Composed | None] = {}
         # They are of every job, and may change when the sweep is continued.
         task: Any = OmegaConf.to_container(config.hydra.overrides.task, resolve=False)
         self._options = [text for text in task if is_option(text)]
@@ -108,8 +110,7 @@ class Sweep:
             raise RunDirectoryError(f"{problem} it or stop it first") from None
         typed = [text for text in typed if not text.startswith("hydra.sweep.dir=")]
         sources = self.config.hydra.runtime.config_sources
-        named = (s.path for s in sources if s.provider == "--config-dir")
-        own = next(named, None)
+        own = next((s.path for s in sources if s.provider == "--config-dir"), None)
         if self.continued:
             self.manifest.edit(self._as_they_are, overrides=typed, config_dir=own)
         else:
@@ -158,6 +159,8 @@ class Sweep:
                 elif jobs[number].hash != one.hash:
                     jobs[number] = self._changed(jobs[number], one, jobs)
                 numbers.append(number)
+                if jobs[number].hash == one.hash and not self._options:
+                    self._composed[number] = one.composed
             return jobs
 
         jobs = self.manifest.edit(change)
@@ -226,6 +229,11 @@ class Sweep:
             ]
             for number in wanted
         ]
+        if isinstance(self._launcher, SerialLauncher):
+            self._launcher.composed = {
+                tuple(line): self._composed.pop(number, None)
+                for number, line in zip(wanted, lines, strict=True)
+            }
         try:
             self._launcher.launch(lines, initial_job_idx=wanted[0])
         except (KeyboardInterrupt, Interrupted) as stop:
