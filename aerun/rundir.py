@@ -183,7 +183,7 @@ class RunDirectory:
 
     def write_json(self, name: str, value: Any) -> Path:
         """Write JSON; NaN and infinities become null, which JSON can say."""
-        text = json.dumps(_finite(value), indent=2, allow_nan=False)
+        text = json.dumps(finite(value), indent=2, allow_nan=False)
         return self.write(name, (text + "\n").encode())
 
     def write_yaml(self, name: str, value: Mapping[str, Any]) -> Path:
@@ -298,11 +298,12 @@ class RunDirectory:
         return reading.state([self.path / name for name in (_STATE, _BEFORE)])
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
+    """Figures as JSON can say them: null for NaN and infinities."""
     if isinstance(value, float):
         return value if value - value == 0 else None
     if isinstance(value, Mapping):
-        return {key: _finite(item) for key, item in value.items()}
+        return {key: finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
+        return [finite(item) for item in value]
     return value

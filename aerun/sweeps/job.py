@@ -1,9 +1,9 @@
 """What one job does, under every launcher and in whatever process."""
 
 import logging
-import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from aerun.failures import in_short
 from aerun.logs import set_up_console
 from aerun.recording import recorded
 from aerun.resolving import one_of_many
-from aerun.rundir import RunDirectory
+from aerun.rundir import RunDirectory, finite
 from aerun.sweeps.manifest import (
     COMPLETED,
     FAILED,
@@ -57,8 +57,13 @@ def run_job(config: DictConfig, level: int | None = None) -> Any:
     set_up_console(level)
     directory = Path(HydraConfig.get().runtime.output_dir)
     with recorded(directory):
-        request = plain(without_leftovers(config, HydraConfig.get(), say=True))
+        request = _asked(config)
         return make(request["task"])(request, directory)
+
+
+def _asked(config: DictConfig) -> dict[str, Any]:
+    """What a run is asked for; its log tells what was left out."""
+    return plain(without_leftovers(config, HydraConfig.get(), say=True))
 
 
 def sweep_job(
@@ -83,11 +88,9 @@ def sweep_job(
     if not Manifest(folder).exists:  # of a sweeper that is not ours
         summary = run_job(config, level)
         return figures_of(summary, directory).get(config.sweep.metric)
-
-    def request() -> dict[str, Any]:
-        return plain(without_leftovers(config, hydra, say=True))
-
-    return carry_out(folder, directory, request, of_sweep(config), advice)
+    return carry_out(
+        folder, directory, partial(_asked, config), of_sweep(config), advice
+    )
 
 
 def carry_out(
@@ -125,8 +128,7 @@ def carry_out(
             made = one_of_many(request())
             summary = make(made["task"])(made, directory, *advisers)
         found = outcome(summary, directory)
-    manifest.update(job.number, **found)
-    write_rows(folder)
+    note(manifest, job, **found)
     value: float | None = found["figures"].get(sweep["metric"])
     return value
 
@@ -138,16 +140,25 @@ def _followed(manifest: Manifest, job: Job) -> Iterator[None]:
     try:
         yield
     except (KeyboardInterrupt, Interrupted):
-        manifest.update(job.number, state=INTERRUPTED)
-        write_rows(manifest.folder)
+        note(manifest, job, state=INTERRUPTED)
         raise
     except Exception as error:
         reason = in_short(error).replace(f"{manifest.folder}/", "")
-        manifest.update(job.number, state=FAILED, reason=reason)
-        write_rows(manifest.folder)
-        words = in_words(job, manifest.jobs())
-        log.error("Job %d failed (%s): %s", job.number, words, reason)
+        note(manifest, job, state=FAILED, reason=reason)
+        tell_failure(manifest, job, reason)
         raise
+
+
+def note(manifest: Manifest, job: Job, **changes: Any) -> None:
+    """Write down how a job ended, for the manifest and for ``summary.csv``."""
+    manifest.update(job.number, **changes)
+    write_rows(manifest.folder)
+
+
+def tell_failure(manifest: Manifest, job: Job, reason: str) -> None:
+    """Say at once that a job failed, and why."""
+    words = in_words(job, manifest.jobs())
+    log.error("Job %d failed (%s): %s", job.number, words, reason)
 
 
 def outcome(summary: Mapping[str, Any], directory: Path) -> dict[str, Any]:
@@ -181,8 +192,5 @@ def figures_of(
     for key in ("best_epoch", "epochs", "num_parameters"):
         if key in summary:
             found[key] = summary[key]
-    return {key: _finite(value) for key, value in found.items()}
-
-
-def _finite(value: Any) -> Any:
-    return value if value is None or math.isfinite(value) else None
+    figures: dict[str, float | int | None] = finite(found)
+    return figures

@@ -63,14 +63,13 @@ class SerialLauncher(Launcher):
         if composed is not None:
             given_dirs = [str(o.value()) for o in parse(overrides[-2:])]
             sweep = of_sweep(self.config)
-            hydra = _placed(composed.hydra, overrides, *given_dirs)
+            hydra: Any = _placed(composed.hydra, overrides, *given_dirs)
             made, unresolved = composed.request, composed.unresolved
             ask: Callable[[], dict[str, Any]] = lambda: made  # noqa: E731
         else:
             config = self._loader.load_sweep_config(self.config, overrides)
             sweep, unresolved = of_sweep(config), contained(config, resolve=False)
-            plain_hydra: Any = OmegaConf.to_container(config.hydra, resolve=False)
-            hydra = plain_hydra
+            hydra = OmegaConf.to_container(config.hydra, resolve=False)
             ask = partial(asked, config, say=True)
         folder = Path(hydra["sweep"]["dir"]).absolute()
         directory = folder / str(hydra["sweep"]["subdir"])

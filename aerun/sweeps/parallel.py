@@ -18,20 +18,19 @@ from typing import Any, ClassVar
 from hydra.core.singleton import Singleton
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
-from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig
 
 from aerun.config.grammar import parse
 from aerun.errors import RunFailed
 from aerun.logs import printed_level
-from aerun.sweeps.manifest import DONE, FAILED, Manifest, in_words
-from aerun.sweeps.summary import write_rows
+from aerun.sweeps.given import Given
+from aerun.sweeps.job import note, tell_failure
+from aerun.sweeps.manifest import DONE, FAILED, Manifest
 from aerun.sweeps.worker import Order, Report
 
 log = logging.getLogger("aerun")
 
 
-class ParallelLauncher(Launcher):
+class ParallelLauncher(Given, Launcher):
     """Runs the jobs of a sweep in processes of their own, several at a time.
 
     Lines of a job are printed when it ends, together and with its number, so that jobs
@@ -44,17 +43,6 @@ class ParallelLauncher(Launcher):
     """What the engine is imported as."""
     here: ClassVar[bool] = True
     """Whether workers share this machine, and see its GPUs as the command does."""
-
-    def setup(
-        self,
-        *,
-        hydra_context: HydraContext,
-        task_function: TaskFunction,
-        config: DictConfig,
-    ) -> None:
-        """Take Hydra's objects and the request."""
-        self.hydra_context, self.config = hydra_context, config
-        self.task_function = task_function
 
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
@@ -90,10 +78,8 @@ class ParallelLauncher(Launcher):
         manifest = Manifest(folder)
         job = manifest.job_in(folder / report.name, manifest.jobs())
         if job.state not in DONE:
-            manifest.update(job.number, state=FAILED, reason=report.problem)
-            write_rows(folder)
-        words = in_words(job, manifest.jobs())
-        log.error("Job %d failed (%s): %s", job.number, words, report.problem)
+            note(manifest, job, state=FAILED, reason=report.problem)
+        tell_failure(manifest, job, report.problem)
 
     def close(self) -> None:
         """End the processes that waited for more; nothing else may be asked for."""

@@ -6,17 +6,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.plugins.sweeper import Sweeper as HydraSweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 from aerun.config.check import check_part
+from aerun.config.grammar import parse
 from aerun.config.mistakes import BadRequest
 from aerun.extras import require
 from aerun.options import Count, Seed
 from aerun.sweeps.advice import Advice
 from aerun.sweeps.found import record
+from aerun.sweeps.given import Given
 from aerun.sweeps.manifest import DONE, FAILED, PRUNED, Job, Manifest
 from aerun.sweeps.space import Space, space_of
 from aerun.sweeps.sweep import Sweep
@@ -31,12 +32,8 @@ _GIVEN = frozenset({"seed", "number", "space"})  # to samplers
 _PATIENCE = 50  # proposals in a row that are nothing new
 
 
-class Search(HydraSweeper):
+class Search(Given, HydraSweeper):
     """Proposes trials with Optuna; a stopped search goes on where it was."""
-
-    hydra_context: HydraContext
-    config: DictConfig
-    task_function: TaskFunction
 
     def __init__(
         self,
@@ -85,11 +82,14 @@ class Search(HydraSweeper):
         if mistakes:
             raise BadRequest(mistakes)
         self.params = node["params"]
-        self.hydra_context, self.config = hydra_context, config
         self.metric = str(config.sweep.metric)
         self.maximize = bool(config.sweep.maximize)
         advice = Advice(metric=self.metric, maximize=self.maximize, pruner=self.pruner)
-        self.task_function = partial(task_function, advice=advice)  # type: ignore[call-arg]
+        super().setup(
+            hydra_context=hydra_context,
+            task_function=partial(task_function, advice=advice),  # type: ignore[call-arg]
+            config=config,
+        )
 
     def sweep(self, arguments: list[str]) -> Path:
         """Search, or go on with a search; the sweep's directory.
@@ -132,8 +132,8 @@ class Search(HydraSweeper):
     def _space(self, arguments: Sequence[str]) -> Space:
         """What was typed counts more than what the config says."""
         given = [f"{key}={value}" for key, value in (self.params or {}).items()]
-        parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
-        return space_of(parser.parse_overrides([*given, *arguments]))
+        loader = self.hydra_context.config_loader
+        return space_of(parse([*given, *arguments], loader))
 
 
 class _Search:

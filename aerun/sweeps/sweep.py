@@ -31,6 +31,7 @@ from aerun.sweeps.manifest import (
     in_words,
 )
 from aerun.sweeps.parallel import ParallelLauncher
+from aerun.sweeps.places import free_place, next_place
 from aerun.sweeps.planning import Composed, Planned, current, is_option, plan, quoted
 from aerun.sweeps.plugins import check_launcher
 from aerun.sweeps.summary import finish, write_rows
@@ -61,7 +62,16 @@ class Sweep:
         self._options = [text for text in task if is_option(text)]
 
     def __enter__(self) -> Self:
-        """Take no directory yet."""
+        """Find the chosen launcher and the sweep's options good; take no directory yet.
+
+        Raises:
+            BadUse: They are not.
+        """
+        check_launcher(self.config)
+        for text in self._options:
+            if parse([text])[0].is_sweep_override():
+                problem = "is of the whole sweep; give it one value."
+                raise BadRequest([Mistake(typed=text, problem=problem)])
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -77,11 +87,6 @@ class Sweep:
             BadRequest: With the mistakes of all jobs; nothing was started.
             Uncomposable: Likewise, of the first job that Hydra cannot compose.
         """
-        check_launcher(self.config)
-        for text in self._options:
-            if parse([text])[0].is_sweep_override():
-                problem = "is of the whole sweep; give it one value."
-                raise BadRequest([Mistake(typed=text, problem=problem)])
         done = set()
         if self.continued:
             known = [job for job in self.manifest.jobs() if job.state in DONE]
@@ -174,7 +179,7 @@ class Sweep:
             log.warning(text, job.number)
             return job
         begun = (self.folder / job.directory).exists()
-        place = self._next_place(job, jobs) if begun else job.directory
+        place = next_place(self.folder, job, jobs) if begun else job.directory
         return replace(job, hash=plan.hash, directory=place, state=PENDING)
 
     def _new_place(
@@ -189,75 +194,62 @@ class Sweep:
                 config.hydra.job.num, config.hydra.job.id = number, str(number)
             with current(config):
                 name = str(config.hydra.sweep.subdir)
-        return self._free(name, jobs)
-
-    def _next_place(self, job: Job, jobs: Sequence[Job]) -> str:
-        """The directory of another attempt."""
-        stem, _, attempt = job.directory.rpartition("_")
-        others = {other.directory for other in jobs}
-        again = stem and attempt.isdigit() and (self.folder / stem).is_dir()
-        first = stem if again and stem not in others else job.directory
-        return self._free(first, jobs)
-
-    def _free(self, name: str, jobs: Sequence[Job]) -> str:
-        taken = {job.directory for job in jobs}
-        place, number = name, 1
-        while place in taken or (self.folder / place).exists():
-            number += 1
-            place = f"{name}_{number}"
-        return place
+        return free_place(self.folder, name, jobs)
 
     # -- running -----------------------------------------------------------------------
 
-    def launch(self, jobs: Sequence[Job]) -> list[Job]:
+    def launch(self, jobs: Sequence[Job], *, batch: int | None = None) -> list[Job]:
         """Run jobs with the chosen launcher, or go on with them; as they are then.
+
+        Args:
+            jobs: To run; how they ended before is forgotten.
+            batch: So many per call of the launcher; None: all in one.
 
         Raises:
             Interrupted: By Ctrl-C or SIGTERM; says how to continue.
         """
-        if not jobs:
-            return []
-        wanted = [job.number for job in jobs]
-        now = self.ready(jobs)
+        due = self._ready([job.number for job in jobs])
+        size = batch or max(1, len(due))
+        for start in range(0, len(due), size):
+            self._launch(due[start : start + size])
+        now = self.manifest.jobs()
+        return [now[job.number] for job in due]
+
+    def _launch(self, jobs: Sequence[Job]) -> None:
         # Every launcher needs to see the directories in each job's overrides.
         lines = [
             [
-                *now[number].overrides,
+                *job.overrides,
                 *self._options,
                 f"hydra.sweep.dir={quoted(str(self.folder))}",
-                f"hydra.sweep.subdir={quoted(now[number].directory)}",
+                f"hydra.sweep.subdir={quoted(job.directory)}",
             ]
-            for number in wanted
+            for job in jobs
         ]
         if isinstance(self._launcher, SerialLauncher):
             self._launcher.composed = {
-                tuple(line): self._composed.pop(number, None)
-                for number, line in zip(wanted, lines, strict=True)
+                tuple(line): self._composed.pop(job.number, None)
+                for job, line in zip(jobs, lines, strict=True)
             }
         try:
-            self._launcher.launch(lines, initial_job_idx=wanted[0])
+            self._launcher.launch(lines, initial_job_idx=jobs[0].number)
         except (KeyboardInterrupt, Interrupted) as stop:
             self._interrupted(stop)
-        now = self.manifest.jobs()
-        return [now[number] for number in wanted]
 
-    def ready(self, jobs: Sequence[Job]) -> list[Job]:
-        """Forget how jobs that are to run ended before; all jobs as they are now."""
-        wanted = [job.number for job in jobs]
+    def _ready(self, numbers: Sequence[int]) -> list[Job]:
+        """Jobs about to run: from a checkpoint, else where nothing was written."""
 
-        def change(all_jobs: list[Job]) -> list[Job]:
-            for number in wanted:
-                all_jobs[number] = self._ready(all_jobs[number], all_jobs)
-            return all_jobs
+        def change(jobs: list[Job]) -> list[Job]:
+            for number in numbers:
+                job = jobs[number]
+                run = RunDirectory(self.folder / job.directory)
+                if job.state == FAILED and run.path.exists() and not run.has_state():
+                    job = replace(job, directory=next_place(self.folder, job, jobs))
+                jobs[number] = replace(job, state=PENDING, reason=None)
+            return jobs
 
-        return self.manifest.edit(change)
-
-    def _ready(self, job: Job, jobs: Sequence[Job]) -> Job:
-        """A job about to run: from its checkpoint, else where nothing was written."""
-        path = self.folder / job.directory
-        if job.state == FAILED and path.exists() and not RunDirectory(path).has_state():
-            job = replace(job, directory=self._next_place(job, jobs))
-        return replace(job, state=PENDING, reason=None)
+        now = self.manifest.edit(change)
+        return [now[number] for number in numbers]
 
     @cached_property
     def _launcher(self) -> Any:

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.plugins.sweeper import Sweeper as HydraSweeper
-from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
+from aerun.config.grammar import parse
+from aerun.sweeps.given import Given
 from aerun.sweeps.manifest import (
     DONE,
     FAILED,
@@ -25,11 +25,8 @@ from aerun.sweeps.sweep import Sweep
 log = logging.getLogger("aerun")
 
 
-class Sweeper(HydraSweeper):
+class Sweeper(Given, HydraSweeper):
     """Runs the product of all swept values; one failing job does not stop the rest."""
-
-    hydra_context: HydraContext
-    config: DictConfig
 
     def __init__(self, max_batch_size: int | None, params: Any = None) -> None:
         """Run so many jobs per call of the launcher; None: all in one.
@@ -37,17 +34,6 @@ class Sweeper(HydraSweeper):
         What presets sweep (``params``) was merged into the overrides before.
         """
         self.max_batch_size = max_batch_size
-
-    def setup(
-        self,
-        *,
-        hydra_context: HydraContext,
-        task_function: TaskFunction,
-        config: DictConfig,
-    ) -> None:
-        """Take Hydra's objects and the request."""
-        self.hydra_context, self.config = hydra_context, config
-        self.task_function = task_function
 
     def sweep(self, arguments: list[str]) -> Path:
         """Run every job, or those that a sweep before left; the sweep's directory.
@@ -63,17 +49,12 @@ class Sweeper(HydraSweeper):
             asked = {job.number for job in sweep.add(planned)}
             wanted = [job for job in _due(sweep, asked) if job.state not in DONE]
             _announce(sweep, wanted)
-            sweep.ready(wanted)
-            size = self.max_batch_size or max(1, len(wanted))
-            for start in range(0, len(wanted), size):
-                sweep.launch(wanted[start : start + size])
+            sweep.launch(wanted, batch=self.max_batch_size)
             sweep.close()
         return folder
 
     def _product(self, arguments: list[str]) -> list[list[str]]:
-        loader = self.hydra_context.config_loader
-        parser = OverridesParser.create(config_loader=loader)
-        parsed = parser.parse_overrides(arguments)
+        parsed = parse(arguments, self.hydra_context.config_loader)
         (jobs,) = BasicSweeper.split_arguments(parsed, None)
         return jobs
 
