@@ -6,7 +6,9 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from aerun import reading
@@ -49,14 +51,9 @@ class Job:
     """The training took, in all of its sessions."""
 
     @property
-    def values(self) -> dict[str, str]:
+    def values(self) -> Mapping[str, str]:
         """What was typed, by key."""
-        found: dict[str, str] = {}
-        for text in self.overrides:
-            key, _, value = text.partition("=")
-            # regularizer=[l1] and +regularizer=[kl] are two.
-            found[key if _key(text) in found else _key(text)] = value
-        return found
+        return _values(self.overrides)
 
 
 class Manifest:
@@ -195,13 +192,25 @@ def why(job: Job, folder: Path) -> str:
     Its own files are told by their place in its directory, which is another one when
     it is tried again, and others' by their place in the sweep.
     """
-    text = (job.reason or "").replace(f"{folder}/", "")
+    if not job.reason:
+        return ""
+    text = job.reason.replace(f"{folder}/", "")
     own = rf"(?<![\w/.-]){re.escape(job.directory)}/"
     return " ".join(re.sub(own, "", text).split())
 
 
 def _key(override: str) -> str:
     return override.partition("=")[0].lstrip("+~")
+
+
+@lru_cache(maxsize=4096)  # asked for of every job, whenever one of them changes
+def _values(overrides: tuple[str, ...]) -> Mapping[str, str]:
+    found: dict[str, str] = {}
+    for text in overrides:
+        key, _, value = text.partition("=")
+        # regularizer=[l1] and +regularizer=[kl] are two.
+        found[key if _key(text) in found else _key(text)] = value
+    return MappingProxyType(found)
 
 
 def _jobs(content: Mapping[str, Any]) -> list[Job]:
