@@ -127,6 +127,8 @@ def find_run(name: Any) -> Path:
     path = path.resolve()
     if not holds_run(path):
         problem = f"{path} holds no run (no config.yaml)."
+        if runs := sorted(sub for sub in path.iterdir() if holds_run(sub)):
+            problem = f"{path} holds several runs; name one, run={name}/{runs[0].name}."
         raise BadRequest([Mistake(typed=f"run={name}", problem=problem)])
     return path
 

@@ -23,13 +23,19 @@ def merged(params: Mapping[str, Any] | None, typed: Sequence[str]) -> list[str]:
     Raises:
         HydraException: What was typed cannot be read.
     """
-    taken = set(_keys(OverridesParser.create().parse_overrides(list(typed))))
+    taken = replaced(params or {}, typed)
     left = [
         f"{key}={value if isinstance(value, str) else show(value)}"
         for key, value in (params or {}).items()
-        if _dotted(key) not in taken
+        if key not in taken
     ]
     return [*left, *typed]
+
+
+def replaced(params: Mapping[str, Any], typed: Sequence[str]) -> list[str]:
+    """The keys of a preset that were typed as well; arguments as of ``merged``."""
+    taken = set(_keys(OverridesParser.create().parse_overrides(list(typed))))
+    return [key for key in params if _dotted(key) in taken]
 
 
 def nested(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -1,5 +1,6 @@
 """Presets, ``+sweep=NAME``: what they sweep joins what was typed, and is checked."""
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -13,7 +14,9 @@ from aerun.config.explaining import as_typed
 from aerun.config.leftovers import choices_of, options_of
 from aerun.config.mistakes import BadRequest, Mistake
 from aerun.options import show
-from aerun.sweeps.params import merged, nested
+from aerun.sweeps.params import merged, nested, replaced
+
+log = logging.getLogger("aerun")
 
 
 def with_presets(
@@ -56,6 +59,9 @@ def with_presets(
         origins = dict(_origins(composer, presets))
         mistakes = as_typed(error.mistakes, [*overrides, *typed])
         raise BadRequest(_placed(m, origins) for m in mistakes) from None
+    if given_way := replaced(params, rest):
+        name = f"+sweep={','.join(presets)}" if presets else "hydra.sweeper.params"
+        log.info("%s was typed: %s gives way.", ", ".join(given_way), name)
     return overrides
 
 

@@ -93,6 +93,19 @@ def test_what_is_typed_replaces_what_a_preset_sweeps(params, typed, left) -> Non
 
 
 @pytest.mark.parametrize(
+    ("typed", "said"),
+    [(["seed=0,1"], ["seed was typed: +sweep=seeds gives way."]), ([], [])],
+)
+def test_it_is_said_that_a_preset_gives_way(
+    caplog: pytest.LogCaptureFixture, typed: list[str], said: list[str]
+) -> None:
+    """It adds nothing then, when a sweep is continued for example."""
+    caplog.set_level("INFO")
+    planned("+sweep=seeds", *typed)
+    assert caplog.messages == said
+
+
+@pytest.mark.parametrize(
     "preset", [p if p in ("code", "noise") else later(p) for p in PRESETS]
 )
 def test_a_preset_keeps_its_promise(preset: str) -> None:

@@ -37,6 +37,7 @@ def run(here: Path) -> Path:
         (["run=last"], ["run=last: ", "outputs/latest"]),
         (["run=gone"], ["run=gone: there is no folder gone"]),
         (["run=empty"], ["run=empty: ", "holds no run"]),
+        (["run=."], ["run=.: ", "several runs; name one, run=./run"]),
         (["run=run/config.yaml"], ["run=run/config.yaml: "]),
         (["run=5"], ["run=5: "]),
         (["run="], ["run="]),
