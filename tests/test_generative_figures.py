@@ -1,28 +1,20 @@
 """Variational autoencoders, trained briefly: what is taught of them is seen."""
 
-import os
-from pathlib import Path
-
 import pytest
 
 import aerun
 from aerun.build import load_data
 from aerun.evaluation.judge import class_figures, judge
 
-MNIST = Path(os.environ.get("AERUN_DATA", "data")) / "MNIST"
-needs_mnist = pytest.mark.skipif(
-    not MNIST.is_dir(), reason="needs the official MNIST files under $AERUN_DATA"
-)
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.shared]
 
 
 def _run(tmp_path, *overrides):
-    where = f"hydra.run.dir={tmp_path / 'run'}"
-    return aerun.run([*overrides, "trainer.preview_every=0", where])
+    more = ("trainer.threads=1", "trainer.preview_every=0")
+    return aerun.run([*overrides, *more, f"hydra.run.dir={tmp_path / 'run'}"])
 
 
 @pytest.mark.mnist
-@needs_mnist
 def test_averaged_terms_collapse_and_it_is_said_why(tmp_path):
     """The lecture's variational autoencoder to the letter answers with one image."""
     found = _run(tmp_path, "experiment=lecture/vae", "trainer.epochs=2").summary
@@ -36,7 +28,6 @@ def test_averaged_terms_collapse_and_it_is_said_why(tmp_path):
 
 
 @pytest.mark.mnist
-@needs_mnist
 def test_summed_terms_do_not_collapse(tmp_path):
     """The same network then uses most of its eight dimensions."""
     request = ["experiment=lecture/vae_summed", "trainer.epochs=2"]

@@ -16,7 +16,7 @@ import pytest
 from making import CONF
 from PIL import Image
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.shared]
 
 ROOT = CONF.parent
 SMOKE = ("experiment=smoke", "trainer.threads=1")

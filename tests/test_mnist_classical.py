@@ -1,8 +1,5 @@
 """The classical family on MNIST, trained briefly: each shows its effect."""
 
-import os
-from pathlib import Path
-
 import pytest
 import torch
 
@@ -13,16 +10,14 @@ from aerun.evaluation.splits import knob_tensors, reconstructions
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.shared,
     pytest.mark.mnist,
-    pytest.mark.skipif(
-        not (Path(os.environ.get("AERUN_DATA", "data")) / "MNIST").is_dir(),
-        reason="needs the official MNIST files under $AERUN_DATA",
-    ),
 ]
 
 
 def _run(folder, *overrides):
-    return aerun.run([*overrides, "trainer.preview_every=0", f"hydra.run.dir={folder}"])
+    more = ("trainer.threads=1", "trainer.preview_every=0")
+    return aerun.run([*overrides, *more, f"hydra.run.dir={folder}"])
 
 
 def test_denoising_beats_a_plain_autoencoder_and_the_input(tmp_path):

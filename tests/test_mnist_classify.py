@@ -1,7 +1,6 @@
 """Pretraining on MNIST pays where labels are few."""
 
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -12,10 +11,6 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.shared,
     pytest.mark.mnist,
-    pytest.mark.skipif(
-        not (Path(os.environ.get("AERUN_DATA", "data")) / "MNIST").is_dir(),
-        reason="needs the official MNIST files under $AERUN_DATA",
-    ),
 ]
 
 

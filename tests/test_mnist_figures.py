@@ -1,26 +1,19 @@
 """Systems trained on MNIST reach the figures that they are meant to reach."""
 
-import os
-from pathlib import Path
-
 import pytest
 
 import aerun
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.shared,
     pytest.mark.mnist,
-    pytest.mark.skipif(
-        not (Path(os.environ.get("AERUN_DATA", "data")) / "MNIST").is_dir(),
-        reason="needs the official MNIST files under $AERUN_DATA",
-    ),
 ]
 
 
 def _metrics(tmp_path, *overrides):
-    run = aerun.run(
-        [*overrides, "trainer.preview_every=0", f"hydra.run.dir={tmp_path / 'run'}"]
-    )
+    more = ("trainer.threads=1", "trainer.preview_every=0")
+    run = aerun.run([*overrides, *more, f"hydra.run.dir={tmp_path / 'run'}"])
     return run.summary["metrics"], run.summary["health"]
 
 

@@ -19,7 +19,6 @@ DOCS = Path(__file__).parents[1] / "docs"
 DATA = os.environ.get("AERUN_DATA", "data")
 PAGES = {path.stem: path.read_text(encoding="utf-8") for path in DOCS.glob("*.md")}
 
-HAS_MNIST = (Path(DATA) / "MNIST").is_dir()
 MARKS = {
     "On a GPU": [
         pytest.mark.gpu,
@@ -27,7 +26,6 @@ MARKS = {
     ],
     "The field's data sets": [
         pytest.mark.mnist,
-        pytest.mark.skipif(not HAS_MNIST, reason="needs MNIST under $AERUN_DATA"),
     ],
     **promised.MARKS,
 }

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.shared]
 
 # A schedule, a corruption, noise in the model, averaged weights and early stopping are
 # all at work; early stopping never ends the run before its last epoch.

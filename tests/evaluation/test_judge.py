@@ -1,7 +1,6 @@
 """The judge: a classifier per data set, trained once, that tells what samples are."""
 
 import math
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -199,11 +198,8 @@ def test_class_figures_of_one_class_and_of_all():
 
 
 @pytest.mark.slow
+@pytest.mark.shared
 @pytest.mark.mnist
-@pytest.mark.skipif(
-    not (Path(os.environ.get("AERUN_DATA", "data")) / "MNIST").is_dir(),
-    reason="needs the official MNIST files under $AERUN_DATA",
-)
 def test_the_judge_of_mnist_is_right(tmp_path, monkeypatch):
     """At least 98.5 % of the official test set."""
     monkeypatch.setenv("AERUN_CACHE", str(tmp_path))
