@@ -41,7 +41,7 @@ BASE = (
     "dataset.limit=200", "dataset.validation=50",
 )  # fmt: skip
 # Whole requests, what to do with them, and who is told of it.
-NO_PARTS = {"experiment", "hydra", "task", "tracker"}
+NO_PARTS = {"experiment", "hydra", "sweep", "task", "tracker"}
 SWITCHES = {"model.tied": ["false", "true"]}
 LISTS = {  # groups of which several are chosen at once
     group
