@@ -17,6 +17,7 @@ from aerun.draws import DryDraws
 from aerun.errors import BadUse, DataError
 from aerun.objective import Objective
 from aerun.options import option_types
+from aerun.ranks import Ranks
 from aerun.resolving import Config, num_weights, seeded
 from aerun.schedules import Knobs, Schedule
 from aerun.shapes import shapes_only
@@ -230,7 +231,11 @@ class Built:
 
 
 def build(
-    config: Config, data: Data, *, start: dict[str, Tensor] | None = None
+    config: Config,
+    data: Data,
+    *,
+    start: dict[str, Tensor] | None = None,
+    ranks: Ranks | None = None,
 ) -> Built:
     """Build a run of a resolved config (see ``resolve``) on its data.
 
@@ -238,12 +243,13 @@ def build(
         config: Automatic choices are made.
         data: As loaded.
         start: Weights to start from instead of drawn ones.
+        ranks: The processes that train it together, or None.
     """
     device, dtype = torch.device(config["device"]), dtype_of(config)
     objective = build_objective(config, data.spec.shape).to(device, dtype)
     if start is not None:
         load_weights(objective, start)
-    return _joined(config, data.to(device, dtype), objective, device)
+    return _joined(config, data.to(device, dtype), objective, device, ranks)
 
 
 def sketch(config: Config, data: Data) -> Built:
@@ -263,7 +269,11 @@ def sketch(config: Config, data: Data) -> Built:
 
 
 def _joined(
-    config: Config, data: Data, objective: Objective, device: torch.device
+    config: Config,
+    data: Data,
+    objective: Objective,
+    device: torch.device,
+    ranks: Ranks | None = None,
 ) -> Built:
     """An objective with its knobs and training."""
     knobs, options = build_knobs(config, objective), trainer_options(config)
@@ -278,5 +288,6 @@ def _joined(
         seed=config["seed"],
         device=device,
         dtype=dtype_of(config),
+        ranks=ranks,
     )
     return Built(data=data, objective=objective, knobs=knobs, training=training)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from aerun.argv import config_dir_of, console_level, given, split_flags, value_of
 from aerun.errors import AerunError, Interrupted, Terminated
+from aerun.launched import is_first, num_ranks
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -70,7 +71,7 @@ def _carry_out(flags: Sequence[str], overrides: Sequence[str]) -> None:
     from aerun.config.answers import answer
     from aerun.logs import set_up_console
 
-    level = console_level(flags)
+    level = console_level(flags) if is_first() else logging.CRITICAL
     set_up_console(level)
     if (text := answer(flags, overrides)) is not None:
         if text:
@@ -82,7 +83,7 @@ def _carry_out(flags: Sequence[str], overrides: Sequence[str]) -> None:
     with redirect_stdout(sys.stderr) if quiet else nullcontext():
         outcome = request(overrides, multirun=multirun, config_dir=config_dir_of(flags))
     if isinstance(outcome, Path):
-        if quiet:
+        if quiet and is_first():
             print(outcome.absolute())
         return
     said, between = iter(outcome or ()), ""
@@ -127,6 +128,10 @@ def request(
     composer = Composer(config_dir)
     task = (value_of("task", overrides) or "train").strip("'\"")
     place = composer.works_in(task)
+    if num_ranks() > 1:
+        from aerun.sharing import check_command
+
+        check_command(multirun=multirun, task=task, place=place)
     if multirun and place in NO_NEW_RUN:
         raise BadRequest([Mistake(typed="-m", problem=f"is not for task={task}.")])
     if place == "run":
@@ -161,7 +166,10 @@ def request(
                 which = "a run: write it on the command line, with run=DIR."
             problem = f"works on {which}"
             raise BadRequest([Mistake(typed=f"task={name}", problem=problem)])
-        return _run(composer, config)
+        from aerun.ranks import together
+
+        with together():
+            return _run(composer, config)
     except BadRequest as error:
         raise BadRequest(as_typed(error.mistakes, typed)) from None
 
@@ -176,17 +184,25 @@ def _pinned(override: str) -> str:
 
 def _run(composer: Any, config: "DictConfig") -> Path:
     """Check one run's request and data, claim its directory, run it."""
+    from functools import partial
+
     from hydra.core.hydra_config import HydraConfig
     from hydra.core.utils import run_job
     from hydra.types import HydraContext
     from omegaconf import open_dict, read_write
 
     from aerun.config.approve import approve, claim_output
+    from aerun.sharing import claimed_for_all
     from aerun.sweeps.job import run_job as job
+    from aerun.wiring import make
 
     HydraConfig.instance().set_config(config)
-    approve(config, output="hydra.run.dir")
-    directory = claim_output(config, "hydra.run.dir")
+    request = approve(config, output="hydra.run.dir")
+    claim = partial(claim_output, config, "hydra.run.dir")
+    directory = claimed_for_all(request, claim)
+    if not is_first():
+        make(request["task"])(request, directory)  # which writes and says nothing
+        return directory
     with read_write(config.hydra), open_dict(config.hydra):
         config.hydra.run.dir = str(directory)
     from hydra._internal.callbacks import Callbacks
@@ -213,9 +229,12 @@ def _resume(overrides: Sequence[str]) -> Path:
 
     config, directory = resume_request(overrides)
     told(config)
+    from contextlib import nullcontext
+
+    from aerun.ranks import together
     from aerun.recording import recorded
 
-    with recorded(directory):
+    with together(), recorded(directory) if is_first() else nullcontext():
         resume(config, directory)
     return directory
 

@@ -11,6 +11,7 @@ from importlib import metadata
 from pathlib import Path
 
 from aerun.errors import AerunError
+from aerun.launched import is_first
 from aerun.logs import print_error, was_traced
 
 
@@ -21,6 +22,8 @@ def tell(error: BaseException, *, verbose: bool) -> None:
         error: Its text is the message.
         verbose: Whether to print the full traceback above, if nothing has yet.
     """
+    if not is_first():  # of several processes, which all meet it
+        return
     if verbose and not was_traced(error):
         traceback.print_exception(error)
     print_error(str(error))

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from aerun.features import UNIT_CODE, declares
 from aerun.models.outputs import Outputs
 from aerun.options import FractionKnob, Momentum
+from aerun.ranks import batch_mean
 from aerun.running import RunningMean
 
 _TINY = 1e-6  # a mean of exactly 0 or 1 would cost infinitely much
@@ -35,7 +36,7 @@ class _Sparsity(nn.Module):
         A running mean has the value of many batches and the gradient of this one, as
         if all of them were at hand.
         """
-        mean = code.mean(0)
+        mean = batch_mean(code)
         if self.running is None or not self.training:
             return mean
         self.running.see(mean)

@@ -131,6 +131,7 @@ PROMISES = {
     "A search that was stopped": _nothing,
     "On the cores of one machine": _clusters,
     "As on a cluster, on one machine": _clusters,
+    "One run on several devices": _nothing,
     "On Slurm": _slurm,
     "On Ray": _clusters,
 }

@@ -261,6 +261,16 @@ def _check_batch(config: Mapping[str, Any]) -> Iterator[Mistake]:
             )
 
 
+def check_ranks(config: Mapping[str, Any]) -> list[Mistake]:
+    """What several processes that share every batch cannot train."""
+    problem = "counts over whole batches, which processes share; train it in one."
+    return [
+        Mistake(typed=key, problem=problem)
+        for key, node in _parts(config)
+        if getattr(locate(node["_target_"]), "whole_batches", False)
+    ]
+
+
 def _check_link(config: Mapping[str, Any]) -> Iterator[Mistake]:
     """A loss that reads raw outputs brings its own output activation."""
     link = getattr(locate(config["loss"]["_target_"]), "link", None)

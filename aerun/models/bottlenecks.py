@@ -148,6 +148,8 @@ class Lifetime(nn.Module):
         units = shape[0] if spatial else math.prod(shape)
         self.threshold = RunningMean(units, momentum)
 
+    whole_batches = True
+
     def code(self, raw: Tensor) -> Tensor:
         """What ``encode`` gives of the encoder's output [B, ...]."""
         return raw.relu()

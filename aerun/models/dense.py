@@ -11,6 +11,7 @@ from aerun.models.activations import Activation, activation_module
 from aerun.models.levels import Encoder, Initialization
 from aerun.models.weights import draw_bias, draw_weight
 from aerun.options import Count
+from aerun.ranks import batch_mean
 from aerun.running import RunningMean
 
 _SLOW = 0.999  # momentum of the mean of inputs: of about a thousand batches
@@ -79,7 +80,7 @@ class DenseLevel(nn.Module):
         inputs = x.flatten(1)
         if self.centre is not None:
             if self.training:
-                self.centre.see(inputs.mean(0))
+                self.centre.see(batch_mean(inputs))
             # A copy: the next batch moves the mean, this one's gradient needs it.
             inputs = inputs - self.centre.value.clone()
         outputs = functional.linear(inputs, weight, self.bias)

@@ -8,11 +8,14 @@ from typing import Any
 from aerun.build import build, load_data
 from aerun.data.sources import PLACES
 from aerun.errors import DataError
+from aerun.ranks import current
 from aerun.resolving import resolve
 from aerun.rundir import RunDirectory
+from aerun.tasks.following import follow
 from aerun.tasks.interruption import Adviser, stop_signals
 from aerun.tasks.recorder import Recorder
 from aerun.tasks.train import fit, starting_weights, threads, write_config
+from aerun.training.state import restore
 
 log = logging.getLogger("aerun")
 
@@ -35,7 +38,7 @@ def resume(
         RunFailed: A loss became NaN or infinite.
         DataError: The data are not those of the run.
     """
-    run = RunDirectory(directory)
+    run, ranks = RunDirectory(directory), current()
     data = load_data(config)
     known = config.get("data", {}).get("fingerprint")
     if known is not None and known != data.spec.fingerprint:
@@ -50,7 +53,12 @@ def resume(
     with stop_signals() as wish, threads(config["trainer"]["threads"]):
         # Only a run that saved no state still needs the weights it was to start from.
         start = None if run.has_state() else starting_weights(config)
-        built = build(config, data, start=start)
+        built = build(config, data, start=start, ranks=ranks)
+        if ranks is not None and not ranks.is_first:
+            if (saved := run.load_state()) is not None:
+                restore(built.training, *saved)
+            follow(built.training, ranks, wish)
+            return {}
         recorder = Recorder(config, built, run, adviser)
         if recorder.resume():
             step = recorder.training.position.step

@@ -15,9 +15,11 @@ from aerun.build import Built, build, load_data
 from aerun.data import Spec, Whitening
 from aerun.errors import Interrupted, RunFailed
 from aerun.evaluation.health import of_games
-from aerun.resolving import resolve
+from aerun.ranks import current
+from aerun.resolving import one_of_many, resolve
 from aerun.rundir import WHITENING, RunDirectory, resume_command
 from aerun.tasks.findings import final_figures
+from aerun.tasks.following import follow, stopping
 from aerun.tasks.interruption import Adviser, Wish, stop_signals
 from aerun.tasks.recorder import Recorder
 from aerun.tasks.report import REPORT, map_of_codes, write_report
@@ -46,12 +48,20 @@ def train(
         Interrupted: A signal stopped it; the state is saved.
         RunFailed: A loss became NaN or infinite.
     """
+    ranks = current()
+    if ranks is not None:
+        config = one_of_many(config)
     data = load_data(config)
     config = resolve(config, data.spec)
     run = RunDirectory(directory)
     with stop_signals() as wish, threads(config["trainer"]["threads"]):
-        write_config(run, config, data.spec)
-        built = build(config, data, start=starting_weights(config))
+        first = ranks is None or ranks.is_first
+        if first:
+            write_config(run, config, data.spec)
+        built = build(config, data, start=starting_weights(config), ranks=ranks)
+        if ranks is not None and not first:
+            follow(built.training, ranks, wish)
+            return {}
         recorder = Recorder(config, built, run, adviser)
         _announce(config, built, directory)
         _compare_scaling(config, data.spec)
@@ -70,7 +80,7 @@ def fit(config: Mapping[str, Any], recorder: Recorder, wish: Wish) -> dict[str, 
     """Train to the end, then evaluate and draw; also what a resumed run does."""
     path = recorder.directory.path
     try:
-        finished = recorder.run(lambda: wish.signum is not None)
+        finished = recorder.run(stopping(wish, recorder.training.ranks))
         summary = finish(config, recorder, wish) if finished else None
     except Exception as error:
         _write_summary(config, recorder, status="failed", reason=str(error))

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from aerun.objective import Objective
 from aerun.options import seconds
+from aerun.ranks import Ranks
 from aerun.schedules import Knobs
 from aerun.training.events import (
     EpochEnded,
@@ -64,6 +65,7 @@ class Training:
         seed: int,
         device: torch.device,
         dtype: torch.dtype,
+        ranks: Ranks | None = None,
     ) -> None:
         """Prepare to train.
 
@@ -75,7 +77,9 @@ class Training:
             seed: Seeds the generator of order and noise.
             device: Where batches and noise are made.
             dtype: Type of parameters, batches and noise.
+            ranks: The processes that train together, or None.
         """
+        self.ranks = ranks
         self.options, self.root, self.knobs = options, root, knobs
         self.device, self.dtype = device, dtype
         self.generator = torch.Generator(device=device).manual_seed(seed)
@@ -135,6 +139,8 @@ class Training:
             yield PhaseEnded(
                 phase=phase.name, epochs=self.position.epoch, last=not phase.more
             )
+            if self.ranks is not None:  # later phases build on the best weights
+                self.ranks.spread([*self.root.parameters(), *self.root.buffers()])
             following = next(self._phases, None)
             if following is None:
                 return
@@ -152,6 +158,7 @@ class Training:
                 update,
                 grad_clip=self.options.grad_clip,
                 compile=self.options.compile is True,
+                ranks=self.ranks,
             )
             for update in phase.updates
         ]
@@ -239,6 +246,8 @@ class Training:
             lr=position.lr,
             num_samples=int(examples.sum()),
         )
+        if self.ranks is not None:
+            position.stopped = self.ranks.told(position.stopped)
         if self._picture_due():
             yield self._picture(f"epoch_{position.epoch:04d}")
         every = self.options.checkpoint_every
@@ -285,6 +294,8 @@ class Training:
         """
         if not self._pending:
             return
+        if self.ranks is not None:
+            self.ranks.listen()
         rows = self.position.rows
         values = torch.stack(self._pending).cpu().double().tolist()
         first = len(rows) - len(values)

@@ -9,6 +9,7 @@ from torch.func import functional_call
 from aerun.draws import Draws, DryDraws, Request, draw
 from aerun.errors import PartError
 from aerun.objective import Objective
+from aerun.ranks import Ranks
 from aerun.training.optimizers import State
 from aerun.training.phases import Update
 
@@ -27,6 +28,7 @@ class Step:
         *,
         grad_clip: float | None = None,
         compile: bool = False,
+        ranks: Ranks | None = None,
     ) -> None:
         """Prepare a step.
 
@@ -35,8 +37,9 @@ class Step:
             update: Whose parameters move, and by which optimizer.
             grad_clip: Largest norm of the gradient, or None.
             compile: Whether to compile the objective.
+            ranks: The processes that share every batch, or None.
         """
-        self.objective, self.update = objective, update
+        self.objective, self.update, self.ranks = objective, update, ranks
         self.parameters: list[Tensor] = list(update.parameters.values())
         self.state: State = update.optimizer.start(self.parameters)
         self.grad_clip = grad_clip
@@ -61,13 +64,34 @@ class Step:
         self, x: Tensor, knobs: dict[str, Tensor], noise: list[Tensor]
     ) -> tuple[dict[str, Tensor], list[Tensor]]:
         """The loss's terms ([] each) and its gradient: pure, changes no parameter."""
+        if self.ranks is not None:
+            return self._shared_gradients(self.ranks, x, knobs, noise)
         terms = self._call(x, knobs, Draws(noise), self.update.name)
-        gradients = torch.autograd.grad(
-            terms["loss"], self.parameters, allow_unused=True
-        )
+        return terms, self._gradients(terms["loss"])
+
+    def _gradients(self, loss: Tensor) -> list[Tensor]:
+        gradients = torch.autograd.grad(loss, self.parameters, allow_unused=True)
         if any(gradient is None for gradient in gradients):
             self._refuse_unused(gradients)
-        return terms, [gradient.contiguous() for gradient in gradients]
+        return [gradient.contiguous() for gradient in gradients]
+
+    def _shared_gradients(
+        self,
+        ranks: Ranks,
+        x: Tensor,
+        knobs: dict[str, Tensor],
+        noise: list[Tensor],
+    ) -> tuple[dict[str, Tensor], list[Tensor]]:
+        """The same of a batch of which each process takes a part, and its noise."""
+        own, share = ranks.part(len(x))
+        with ranks.sharing(share):
+            draws = Draws(values[own] for values in noise)
+            terms = self._call(x[own], knobs, draws, self.update.name)
+            gradients = self._gradients(terms["loss"] * share)
+        values = [term.detach() * share for term in terms.values()]
+        total = ranks.total([*values, *gradients])
+        named = dict(zip(terms, total, strict=False))
+        return named, total[len(named) :]
 
     @torch.no_grad()
     def apply(self, gradients: list[Tensor], lr: float) -> Tensor:

@@ -1,0 +1,47 @@
+"""Requests that several processes carry out together, as ``torchrun`` starts them."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from aerun.config.check import check_ranks
+from aerun.config.mistakes import BadRequest, Mistake
+from aerun.ranks import current
+
+
+def check_command(*, multirun: bool, task: str, place: str | None) -> None:
+    """Refuse what one process does.
+
+    Args:
+        multirun: Whether it is a sweep.
+        task: As typed.
+        place: Where it works: "nothing", "run", "part", "runs", or None.
+
+    Raises:
+        BadRequest: With what was typed.
+    """
+    if multirun:
+        problem = "is for one process; hydra/launcher=joblib runs jobs side by side."
+        raise BadRequest([Mistake(typed="-m", problem=problem)])
+    if place in ("part", "runs", "nothing"):
+        problem = "is for one process; run it without torchrun."
+        raise BadRequest([Mistake(typed=f"task={task}", problem=problem)])
+
+
+def claimed_for_all(request: Mapping[str, Any], claim: Callable[[], Path]) -> Path:
+    """The directory that the only process, or the first of several, claims.
+
+    Args:
+        request: Plain; each process has approved it.
+        claim: Makes the directory.
+
+    Raises:
+        BadRequest: A part of the request counts over whole batches.
+    """
+    ranks = current()
+    if ranks is None:
+        return claim()
+    if mistakes := check_ranks(request):
+        raise BadRequest(mistakes)
+    ranks.wait()  # until all have seen that the place is free
+    return Path(ranks.told(claim() if ranks.is_first else None))
