@@ -8,11 +8,11 @@ from typing import Any
 from aerun.build import build, load_data
 from aerun.data.sources import PLACES
 from aerun.errors import DataError
-from aerun.resolving import resolve
 from aerun.rundir import RunDirectory
+from aerun.settling import settle, threads
 from aerun.tasks.interruption import Adviser, stop_signals
 from aerun.tasks.recorder import Recorder
-from aerun.tasks.train import fit, starting_weights, threads, write_config
+from aerun.tasks.train import fit, starting_weights, write_config
 
 log = logging.getLogger("aerun")
 
@@ -46,7 +46,7 @@ def resume(
         )
     begun = (directory / "config.yaml").is_file()
     before = run.read_yaml("config.yaml") if begun else config
-    config = resolve(config, data.spec)
+    config = settle(config, data)
     with stop_signals() as wish, threads(config["trainer"]["threads"]):
         # Only a run that saved no state still needs the weights it was to start from.
         start = None if run.has_state() else starting_weights(config)

@@ -3,7 +3,6 @@
 import logging
 import shlex
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,8 @@ from aerun.build import Built, build, load_data
 from aerun.data import Spec, Whitening
 from aerun.errors import Interrupted, RunFailed
 from aerun.evaluation.health import of_games
-from aerun.resolving import resolve
 from aerun.rundir import WHITENING, RunDirectory, resume_command
+from aerun.settling import settle, threads
 from aerun.tasks.findings import final_figures
 from aerun.tasks.interruption import Adviser, Wish, stop_signals
 from aerun.tasks.recorder import Recorder
@@ -47,7 +46,7 @@ def train(
         RunFailed: A loss became NaN or infinite.
     """
     data = load_data(config)
-    config = resolve(config, data.spec)
+    config = settle(config, data)
     run = RunDirectory(directory)
     with stop_signals() as wish, threads(config["trainer"]["threads"]):
         write_config(run, config, data.spec)
@@ -197,17 +196,6 @@ def _compare_scaling(config: Mapping[str, Any], spec: Spec) -> None:
             config["init_from"],
             " and ".join(said),
         )
-
-
-@contextmanager
-def threads(number: int) -> Iterator[None]:
-    """Within, PyTorch computes with so many CPU threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(number)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _write_summary(
