@@ -23,6 +23,7 @@ _SECONDS = 0.5  # after which no further round begins
 _FEW = 20  # steps of a training too short to be measured for
 _LARGE = 250_000_000  # weights from which on nothing is built only to be measured
 _CLEARLY = 1.1  # how many times as fast more threads must be
+_MANY_SECONDS = 600  # of a training that is worth the wait for a compiler
 _HOPELESSLY = 3  # how many times as slow they are not looked at again
 
 
@@ -43,6 +44,12 @@ def settle(config: Config, data: Data) -> dict[str, Any]:
     trainer = made["trainer"]
     if trainer["threads"] == "auto":
         trainer["threads"] = _threads(made, data)
+    if trainer["compile"] == "auto":
+        with threads(trainer["threads"]):
+            trainer["compile"] = _is_worth_compiling(made, data)
+    if trainer["precision"] == "bfloat16" and made["device"] == "cpu":
+        with threads(trainer["threads"]):
+            _judge_bfloat16()
     return made
 
 
@@ -84,14 +91,17 @@ def planned_steps(config: Config, data: Data) -> int:
     return planned if limit is None else min(planned, limit)
 
 
-def _steps(config: Config, data: Data) -> Iterator[None]:
+def _steps(config: Config, data: Data, *, compile: bool = False) -> Iterator[None]:
     """Steps of the training that a config asks for, without end, leading nowhere."""
     changed = {"epochs": 10**9, "max_steps": None, "lr": 0.0}
-    eager = {"threads": 1, "compile": False}
-    training = build(
-        {**config, "trainer": {**config["trainer"], **changed, **eager}}, data
-    ).training
-    return (None for event in training if isinstance(event, StepEnded))
+    plain = {"threads": 1, "compile": compile}
+    config = {**config, "trainer": {**config["trainer"], **changed, **plain}}
+    training = build(config, data).training
+    for event in training:
+        if isinstance(event, StepEnded):
+            if training.device.type != "cpu":
+                training.flush()  # waits for the device
+            yield
 
 
 def num_cores() -> int:
@@ -165,3 +175,50 @@ def fastest(times: Mapping[int, Sequence[float]]) -> int:
         if all(_CLEARLY * of(own) < of(few) for of in (median, fmean)):
             best = number
     return best
+
+
+def _is_worth_compiling(config: Config, data: Data) -> bool:
+    """Try it for trainings of many minutes; what does not compile stays as it is."""
+    if num_weights(config, data.spec.shape) > _LARGE:
+        return False
+    planned = planned_steps(config, data)
+    try:
+        with torch.random.fork_rng(devices=[]):
+            plain = _seconds(_steps(config, data))
+            if planned * plain < _MANY_SECONDS:
+                return False
+            log.info("Compiling, to see whether that is faster ...")
+            compiled = _seconds(_steps(config, data, compile=True))
+    except Exception as error:
+        log.info("Not compiled (%s).", type(error).__name__)
+        log.debug("%s", error, exc_info=True)
+        return False
+    said = f"a step takes {plain * 1000:.3g} ms, compiled {compiled * 1000:.3g} ms"
+    faster = _CLEARLY * compiled < plain
+    log.info("%s: %s.", "Compiled" if faster else "Not compiled", said)
+    return faster
+
+
+def _seconds(steps: Iterator[None]) -> float:
+    """Per step, the first apart: it allocates, and compiles."""
+    next(steps)
+    return median(_turn(steps) for _ in range(_ROUNDS))
+
+
+def _judge_bfloat16() -> None:
+    """Say so where the processor has no arithmetic for it, and only imitates it."""
+    exact, rough = (_seconds(_products(t)) for t in (torch.float32, torch.bfloat16))
+    if rough > _CLEARLY * exact:
+        log.warning(
+            "This processor is slow at bfloat16: a matrix product takes %.1f times as "
+            "long as in float32; trainer.precision=float32 is faster here.",
+            rough / exact,
+        )
+
+
+def _products(dtype: torch.dtype) -> Iterator[None]:
+    """Products of two matrices, without end."""
+    a = torch.ones(256, 256, dtype=dtype)
+    while True:
+        a @ a
+        yield

@@ -11,6 +11,7 @@ from making import compose, make
 from aerun import settling
 from aerun.build import build, load_data
 from aerun.cli import main
+from aerun.compiling import missing
 from aerun.resolving import resolve
 from aerun.settling import candidates, fastest, num_cores, seconds_per_step, settle
 
@@ -119,6 +120,8 @@ def test_measuring_leaves_no_trace_in_the_run(monkeypatch):
     config = settle(config, load_data(config))
     assert torch.equal(torch.get_rng_state(), before)
     chosen, expected = make(*request, "trainer.threads=1")
+    assert chosen["trainer"]["compile"] == "auto"  # only looked at
+    chosen["trainer"]["compile"] = False
     assert config == chosen
     losses = [
         next(event.means for event in run.training if hasattr(event, "means"))
@@ -180,3 +183,84 @@ def test_the_measured_number_is_written_and_used_again_on_resume(
     config = yaml.safe_load((alone / "run/config.yaml").read_text())
     assert config["trainer"]["threads"] == 1
     assert kept == [[1, 2]]
+
+
+@pytest.fixture
+def compiled(monkeypatch):
+    """Says how long steps take plain and compiled; None: they do not compile."""
+
+    def say(plain, compiled):
+        def steps(config, data, *, compile=False):
+            while True:
+                if compile and compiled is None:
+                    raise RuntimeError("no such operation")
+                time.sleep(compiled if compile else plain)
+                yield
+
+        monkeypatch.setattr(settling, "_steps", steps)
+        monkeypatch.setattr(settling, "_TURN", 0.004)
+        monkeypatch.setattr(settling, "_MANY_SECONDS", 0.005 * 100)
+
+    return say
+
+
+def _compiles(*overrides):
+    config = compose(*LARGE, "trainer.threads=1", "trainer.epochs=50", *overrides)
+    return settle(config, load_data(config))["trainer"]["compile"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "more", "chosen"),
+    [
+        ((0.005, 0.002), [], True),
+        ((0.005, 0.005), [], False),
+        ((0.005, 0.002), ["trainer.max_steps=50"], False),  # over before it pays
+        ((0.005, None), [], False),
+        ((0.005, 0.002), ["trainer.batch_size=1"], False),  # steps are small
+    ],
+)
+def test_compiling_is_chosen_where_it_was_seen_to_pay(compiled, seconds, more, chosen):
+    """Only long trainings are tried, and what fails to compile is no mistake."""
+    compiled(*seconds)
+    assert _compiles(*more) is chosen
+
+
+def test_without_a_compiler_auto_is_false_and_true_is_a_mistake(
+    compiled, monkeypatch, capsys
+):
+    """The message says what to install."""
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    compiled(0.005, 0.002)
+    assert _compiles() is False
+    assert main(["trainer.compile=true"]) == 2
+    message = capsys.readouterr().err
+    assert "trainer.compile=true: there is no C++ compiler no-such-comp" in message
+    assert "apt-get install g++" in message
+
+
+def test_without_pythons_headers_nothing_compiles(monkeypatch, tmp_path):
+    """Nor is that a failure in the middle of a run; a GPU needs neither."""
+    monkeypatch.setenv("CXX", "python3")
+    monkeypatch.setattr("sysconfig.get_paths", lambda: {"include": str(tmp_path)})
+    assert "Debian: apt-get install python3-dev" in missing("cpu")
+    assert missing("cuda:1") == ""
+
+
+@pytest.mark.parametrize(("seconds", "said"), [({}, False), ({"rough": 0.003}, True)])
+def test_a_processor_that_only_imitates_bfloat16_is_told_of(
+    monkeypatch, caplog, seconds, said
+):
+    """The choice stays the user's."""
+    sleeps = {torch.float32: 0.001, torch.bfloat16: seconds.get("rough", 0.0005)}
+
+    def products(dtype):
+        while True:
+            time.sleep(sleeps[dtype])
+            yield
+
+    monkeypatch.setattr(settling, "_products", products)
+    monkeypatch.setattr(settling, "_TURN", 0.002)
+    config = compose("trainer.precision=bfloat16")
+    made = settle(config, load_data(config))
+    assert made["trainer"]["precision"] == "bfloat16"
+    assert ("slow at bfloat16" in caplog.text) is said

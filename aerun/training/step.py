@@ -26,7 +26,7 @@ class Step:
         update: Update,
         *,
         grad_clip: float | None = None,
-        compile: bool = False,
+        compile_for: int | None = None,
     ) -> None:
         """Prepare a step.
 
@@ -34,14 +34,18 @@ class Step:
             objective: What is minimised; called whole.
             update: Whose parameters move, and by which optimizer.
             grad_clip: Largest norm of the gradient, or None.
-            compile: Whether to compile the objective.
+            compile_for: Size of the batches that the objective is compiled for; others
+                take it as it is. None: all do.
         """
         self.objective, self.update = objective, update
         self.parameters: list[Tensor] = list(update.parameters.values())
         self.state: State = update.optimizer.start(self.parameters)
         self.grad_clip = grad_clip
-        self._call: Callable[..., dict[str, Tensor]] = (
-            torch.compile(objective, dynamic=False) if compile else objective
+        self._compile_for = compile_for
+        self._compiled: Callable[..., dict[str, Tensor]] = (
+            objective
+            if compile_for is None
+            else torch.compile(objective, dynamic=False)
         )
         self._requests: dict[torch.Size, list[Request]] = {}
 
@@ -61,7 +65,8 @@ class Step:
         self, x: Tensor, knobs: dict[str, Tensor], noise: list[Tensor]
     ) -> tuple[dict[str, Tensor], list[Tensor]]:
         """The loss's terms ([] each) and its gradient: pure, changes no parameter."""
-        terms = self._call(x, knobs, Draws(noise), self.update.name)
+        call = self._compiled if len(x) == self._compile_for else self.objective
+        terms = call(x, knobs, Draws(noise), self.update.name)
         gradients = torch.autograd.grad(
             terms["loss"], self.parameters, allow_unused=True
         )
