@@ -146,10 +146,13 @@ class Objective(nn.Module):
         corrupted = self.corruption(x, draws, knobs=knobs)
         return corrupted if isinstance(corrupted, tuple) else (corrupted, None)
 
-    @torch.no_grad()
     def clean(self, x: Tensor) -> Tensor:
         """What the model reconstructs of examples x [B, *shape], before any draw."""
-        return x if self.below is None else self.below(x)
+        if self.below is None:
+            return x
+        with torch.no_grad():
+            below: Tensor = self.below(x)
+        return below
 
     def _target(self, x: Tensor, draws: Draws | DryDraws) -> Tensor:
         if self.binarize:
@@ -191,7 +194,9 @@ class Objective(nn.Module):
         if emphasis is not None:
             errors = errors * emphasis
         errors = errors.flatten(1)
-        reduced = errors.sum(1) if self.reduction == "sum" else errors.mean(1)
+        reduced = errors.sum(1)
+        if self.reduction == "mean":  # not mean(1), whose gradient divides each pixel's
+            reduced = reduced / errors.shape[1]
         terms = {"reconstruction": reduced}
         for name, term in self.regularizers.items():
             terms[name] = term(out, self.model, knobs=knobs, draws=draws)

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from aerun.compiling import missing
 from aerun.data import Spec
 from aerun.data.sources import PLACES
 from aerun.shapes import shapes_only
@@ -32,14 +33,15 @@ CONTINUABLE = (
 
 
 def resolve(config: Config, spec: Spec) -> dict[str, Any]:
-    """Fill in every automatic choice, so that the run can be repeated.
+    """Fill in the automatic choices, so that the run can be repeated.
 
     Args:
         config: A checked config.
         spec: What the data know.
 
     Returns:
-        A new config with ``format``, ``data`` and no "auto" left.
+        A new config with ``format`` and ``data``. No "auto" is left but of what has to
+        be measured (see ``aerun.settling``).
     """
     made = placed(config)
     if made["device"] == "auto":
@@ -47,13 +49,14 @@ def resolve(config: Config, spec: Spec) -> dict[str, Any]:
     trainer = made["trainer"]
     if trainer["precision"] == "auto":
         trainer["precision"] = "float32"
-    if trainer["compile"] == "auto":
-        trainer["compile"] = False
     link = getattr(locate(made["loss"]["_target_"]), "link", None)
     if link is not None and made["model"].get("output_activation") == "none":
         made["model"]["output_activation"] = link
-    if trainer["threads"] == "auto":
-        trainer["threads"] = _threads(made, spec)
+    small = _is_small(made, spec)
+    if trainer["threads"] == "auto" and small:
+        trainer["threads"] = 1
+    if trainer["compile"] == "auto" and not _may_compile(made["device"], small):
+        trainer["compile"] = False
     made["format"] = FORMAT
     made["data"] = spec.record()
     plain: dict[str, Any] = _plain(made)
@@ -118,10 +121,16 @@ def _size(model: nn.Module) -> int:
     return sum(p.numel() for p in model.parameters())
 
 
-def _threads(config: Config, spec: Spec) -> int:
-    """One thread for small steps, where handing work over costs more than it saves."""
-    work = num_weights(config, spec.shape) * config["trainer"]["batch_size"]
-    return 1 if work < _SMALL_STEP else os.cpu_count() or 1
+def _is_small(config: Config, spec: Spec) -> bool:
+    """Whether handing work of a step over to a thread costs more than it saves."""
+    work: int = num_weights(config, spec.shape) * config["trainer"]["batch_size"]
+    return work < _SMALL_STEP
+
+
+def _may_compile(device: str, small: bool) -> bool:
+    """Whether compiling is there, and may earn the many seconds that it takes."""
+    kind = device.partition(":")[0]
+    return kind == "cuda" or (kind == "cpu" and not small and not missing(device))
 
 
 _SMALL_STEP = 5_000_000

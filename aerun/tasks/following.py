@@ -1,11 +1,26 @@
 """Several processes train one run: the first one records it, the others follow."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
+from aerun.data import Data
 from aerun.errors import Interrupted
 from aerun.ranks import Ranks
+from aerun.resolving import one_of_many
+from aerun.settling import settle
 from aerun.tasks.interruption import Wish
 from aerun.training.loop import Training
+
+
+def settled(
+    config: Mapping[str, Any], data: Data, ranks: Ranks | None
+) -> dict[str, Any]:
+    """A config without open choices; several processes take those of the first."""
+    if ranks is None:
+        return settle(config, data)
+    found = settle(one_of_many(config), data) if ranks.is_first else None
+    made: dict[str, Any] = ranks.told(found)
+    return made
 
 
 def stopping(wish: Wish, ranks: Ranks | None) -> Callable[[], bool]:

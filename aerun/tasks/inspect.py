@@ -12,10 +12,11 @@ from torch import Tensor, nn
 from aerun.build import Built, build, is_light, load_data, sketch
 from aerun.columns import aligned
 from aerun.data import Data
-from aerun.resolving import placed, resolve
+from aerun.resolving import placed
+from aerun.settling import settle, threads
 from aerun.shapes import shapes_only
 from aerun.tasks.estimate import memory, time_of_steps
-from aerun.tasks.train import scaling_in_words, threads
+from aerun.tasks.train import scaling_in_words
 
 _WIDTH = 44  # of a value in a table
 
@@ -38,7 +39,7 @@ def inspect(config: Mapping[str, Any], origins: Origins) -> Iterator[str]:
         Sections to be printed, each as soon as it is known; what is measured last.
     """
     data = load_data(config)
-    made = resolve(config, data.spec)
+    made = settle(config, data)
     with threads(made["trainer"]["threads"]):
         yield from _section("Choices", _choices(origins))
         values = _values(config, origins)

@@ -9,12 +9,12 @@ from aerun.build import build, load_data
 from aerun.data.sources import PLACES
 from aerun.errors import DataError
 from aerun.ranks import current
-from aerun.resolving import resolve
 from aerun.rundir import RunDirectory
-from aerun.tasks.following import follow
+from aerun.settling import threads
+from aerun.tasks.following import follow, settled
 from aerun.tasks.interruption import Adviser, stop_signals
 from aerun.tasks.recorder import Recorder
-from aerun.tasks.train import fit, starting_weights, threads, write_config
+from aerun.tasks.train import fit, starting_weights, write_config
 from aerun.training.state import restore
 
 log = logging.getLogger("aerun")
@@ -49,7 +49,7 @@ def resume(
         )
     begun = (directory / "config.yaml").is_file()
     before = run.read_yaml("config.yaml") if begun else config
-    config = resolve(config, data.spec)
+    config = settled(config, data, ranks)
     with stop_signals() as wish, threads(config["trainer"]["threads"]):
         # Only a run that saved no state still needs the weights it was to start from.
         start = None if run.has_state() else starting_weights(config)

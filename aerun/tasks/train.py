@@ -3,7 +3,6 @@
 import logging
 import shlex
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -16,10 +15,10 @@ from aerun.data import Spec, Whitening
 from aerun.errors import Interrupted, RunFailed
 from aerun.evaluation.health import of_games
 from aerun.ranks import current
-from aerun.resolving import one_of_many, resolve
 from aerun.rundir import WHITENING, RunDirectory, resume_command
+from aerun.settling import threads
 from aerun.tasks.findings import final_figures
-from aerun.tasks.following import follow, stopping
+from aerun.tasks.following import follow, settled, stopping
 from aerun.tasks.interruption import Adviser, Wish, stop_signals
 from aerun.tasks.recorder import Recorder
 from aerun.tasks.report import REPORT, map_of_codes, write_report
@@ -49,10 +48,8 @@ def train(
         RunFailed: A loss became NaN or infinite.
     """
     ranks = current()
-    if ranks is not None:
-        config = one_of_many(config)
     data = load_data(config)
-    config = resolve(config, data.spec)
+    config = settled(config, data, ranks)
     run = RunDirectory(directory)
     with stop_signals() as wish, threads(config["trainer"]["threads"]):
         first = ranks is None or ranks.is_first
@@ -207,17 +204,6 @@ def _compare_scaling(config: Mapping[str, Any], spec: Spec) -> None:
             config["init_from"],
             " and ".join(said),
         )
-
-
-@contextmanager
-def threads(number: int) -> Iterator[None]:
-    """Within, PyTorch computes with so many CPU threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(number)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _write_summary(

@@ -152,12 +152,13 @@ class Training:
     def _enter(self, phase: Phase) -> None:
         """Set up the steps of a phase, with fresh optimizers."""
         self.phase = phase
+        whole = min(self.options.batch_size, len(phase.split))
         self.steps = [
             Step(
                 phase.objective,
                 update,
                 grad_clip=self.options.grad_clip,
-                compile=self.options.compile is True,
+                compile_for=whole if self.options.compile is True else None,
                 ranks=self.ranks,
             )
             for update in phase.updates

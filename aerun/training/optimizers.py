@@ -36,7 +36,7 @@ class Adam:
         return {
             "mean": [torch.zeros_like(p) for p in parameters],
             "square": [torch.zeros_like(p) for p in parameters],
-            "steps": [torch.zeros((), device=p.device) for p in parameters],
+            "steps": [torch.zeros((), device=p.device) for p in parameters[:1]],
         }
 
     def update(
@@ -55,7 +55,7 @@ class Adam:
             state["mean"],
             state["square"],
             [],
-            state["steps"],
+            state["steps"] * len(parameters),  # one count for all
             lr=lr,
             beta1=self.beta1,
             beta2=self.beta2,

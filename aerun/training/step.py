@@ -27,7 +27,7 @@ class Step:
         update: Update,
         *,
         grad_clip: float | None = None,
-        compile: bool = False,
+        compile_for: int | None = None,
         ranks: Ranks | None = None,
     ) -> None:
         """Prepare a step.
@@ -36,15 +36,19 @@ class Step:
             objective: What is minimised; called whole.
             update: Whose parameters move, and by which optimizer.
             grad_clip: Largest norm of the gradient, or None.
-            compile: Whether to compile the objective.
+            compile_for: Size of the batches that the objective is compiled for; others
+                take it as it is. None: all do.
             ranks: The processes that share every batch, or None.
         """
         self.objective, self.update, self.ranks = objective, update, ranks
         self.parameters: list[Tensor] = list(update.parameters.values())
         self.state: State = update.optimizer.start(self.parameters)
         self.grad_clip = grad_clip
-        self._call: Callable[..., dict[str, Tensor]] = (
-            torch.compile(objective, dynamic=False) if compile else objective
+        self._compile_for = compile_for
+        self._compiled: Callable[..., dict[str, Tensor]] = (
+            objective
+            if compile_for is None
+            else torch.compile(objective, dynamic=False)
         )
         self._requests: dict[torch.Size, list[Request]] = {}
 
@@ -66,8 +70,15 @@ class Step:
         """The loss's terms ([] each) and its gradient: pure, changes no parameter."""
         if self.ranks is not None:
             return self._shared_gradients(self.ranks, x, knobs, noise)
-        terms = self._call(x, knobs, Draws(noise), self.update.name)
+        terms = self._terms(x, knobs, noise, len(x))
         return terms, self._gradients(terms["loss"])
+
+    def _terms(
+        self, x: Tensor, knobs: dict[str, Tensor], noise: list[Tensor], size: int
+    ) -> dict[str, Tensor]:
+        """The terms of examples x, all or a part of a batch of some size."""
+        call = self._compiled if size == self._compile_for else self.objective
+        return call(x, knobs, Draws(noise), self.update.name)
 
     def _gradients(self, loss: Tensor) -> list[Tensor]:
         gradients = torch.autograd.grad(loss, self.parameters, allow_unused=True)
@@ -85,8 +96,8 @@ class Step:
         """The same of a batch of which each process takes a part, and its noise."""
         own, share = ranks.part(len(x))
         with ranks.sharing(share):
-            draws = Draws(values[own] for values in noise)
-            terms = self._call(x[own], knobs, draws, self.update.name)
+            mine = [values[own] for values in noise]
+            terms = self._terms(x[own], knobs, mine, len(x))
             gradients = self._gradients(terms["loss"] * share)
         values = [term.detach() * share for term in terms.values()]
         total = ranks.total([*values, *gradients])

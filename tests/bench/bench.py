@@ -34,7 +34,7 @@ from measure import Ratio, interleave, summarise
 from startup import time_of_import, time_to_first_step
 
 from aerun.logs import set_up_console
-from aerun.tasks.train import threads
+from aerun.settling import threads
 
 RIVALS = [BARE, SCRIPT]
 

@@ -360,6 +360,19 @@ def test_data_move_to_another_type() -> None:
     )
 
 
+def test_grey_images_keep_their_strides() -> None:
+    """Convolutions choose how to compute by them: a faster way changes no bit."""
+    images = np.arange(320, dtype=np.uint8).reshape(20, 4, 4)[:, None]
+    split = prepared(Source(train=(images, None)), scale="unit").train
+    order = torch.tensor([5, 0, 5, 3])
+    assert isinstance(split.stored, torch.Tensor)
+    expected = split.stored[order].float() * (1 / torch.tensor(float(images.max())))
+    assert split.gather(order).stride() == expected.stride() == (16, 1, 4, 1)
+    torch.testing.assert_close(split.gather(order), expected)
+    every_other = split.at(slice(0, None, 2))  # not one block any more
+    assert torch.equal(every_other.gather(order), split.gather(2 * order))
+
+
 def test_a_split_gathers_what_it_is_asked_for() -> None:
     """Indices in any order and slices pick examples; ``first`` keeps labels."""
     split = prepared().train
