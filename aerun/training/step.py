@@ -1,6 +1,10 @@
 """One optimizer step: a pure gradient, then the job's own clipping and update."""
 
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,6 +15,9 @@ from aerun.errors import PartError
 from aerun.objective import Objective
 from aerun.training.optimizers import State
 from aerun.training.phases import Update
+
+Gradients = tuple[dict[str, Tensor], list[Tensor]]
+"""The loss's terms ([] each), and a contiguous gradient of each parameter."""
 
 
 class Step:
@@ -57,10 +64,25 @@ class Step:
             self._requests[x.shape] = dry.requests
         return self._requests[x.shape]
 
+    @cached_property
+    def kind(self) -> tuple[Any, ...]:
+        """What steps share whose gradients may be taken in one call."""
+        tensors = [*self.objective.named_parameters(), *self.objective.named_buffers()]
+        named = [(name, t.shape, t.dtype, t.requires_grad) for name, t in tensors]
+        return (self.update.name, *self.update.parameters, *named)
+
     def gradients(
         self, x: Tensor, knobs: dict[str, Tensor], noise: list[Tensor]
-    ) -> tuple[dict[str, Tensor], list[Tensor]]:
+    ) -> Gradients:
         """The loss's terms ([] each) and its gradient: pure, changes no parameter."""
+        taken = taken_elsewhere.get()
+        found = None if taken is None else taken(Asked(self, x, knobs, noise))
+        return self.own_gradients(x, knobs, noise) if found is None else found
+
+    def own_gradients(
+        self, x: Tensor, knobs: dict[str, Tensor], noise: list[Tensor]
+    ) -> Gradients:
+        """The same, of this job alone."""
         terms = self._call(x, knobs, Draws(noise), self.update.name)
         gradients = torch.autograd.grad(
             terms["loss"], self.parameters, allow_unused=True
@@ -119,3 +141,23 @@ class Step:
             f"{names}: this parameter takes no part in the loss of the update "
             f"'{self.update.name}'; use it, remove it or give it requires_grad=False"
         )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Asked:
+    """A step that waits for its gradient."""
+
+    step: Step
+    x: Tensor
+    """[B, *shape]"""
+    knobs: dict[str, Tensor]
+    """[] each."""
+    noise: list[Tensor]
+    """[B, ...] each."""
+
+
+taken_elsewhere: ContextVar[Callable[[Asked], Gradients | None] | None] = ContextVar(
+    "taken_elsewhere", default=None
+)
+"""Who takes the gradients of this context's steps; None, or the answer None: each step
+takes its own."""
