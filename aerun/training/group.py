@@ -1,4 +1,4 @@
-"""Gradients of many jobs in one call: parameters as rows of a stack, the loss mapped.
+"""Answer of many jobs in one call: parameters as rows of a stack, the loss mapped.
 
 Only the gradient is shared. Clipping, schedules, optimizers and everything after them
 are each job's own, on its own module, whose parameters are rows of the stack.
@@ -14,7 +14,7 @@ from torch.func import functional_call, vmap
 
 from aerun.draws import Draws
 from aerun.objective import Objective
-from aerun.training.step import Asked, Gradients
+from aerun.training.step import Answer, Asked
 
 log = logging.getLogger("aerun")
 
@@ -31,13 +31,13 @@ class Group:
         self._stacks: dict[Objective, _Stack] = {}
         self._alone: set[tuple[Any, ...]] = set()
 
-    def __call__(self, asked: Sequence[Asked]) -> list[Gradients | None]:
+    def __call__(self, asked: Sequence[Asked]) -> list[Answer | None]:
         """The gradient of each; None where the step has to take its own."""
         kinds: dict[tuple[Any, ...], list[int]] = {}
         for i, one in enumerate(asked):
             kind = (one.step.kind, one.x.shape, len(one.noise), one.x.dtype)
             kinds.setdefault(kind, []).append(i)
-        answers: list[Gradients | None] = [None] * len(asked)
+        answers: list[Answer | None] = [None] * len(asked)
         for (kind, *_), places in kinds.items():
             if kind in self._alone:
                 continue
@@ -113,7 +113,7 @@ class _Stack:
         self._knobs: tuple[list[Any], dict[str, Tensor]] = ([], {})
         self._called = False
 
-    def gradients(self, members: Sequence[Asked]) -> list[Gradients]:
+    def gradients(self, members: Sequence[Asked]) -> list[Answer]:
         """Of each job, in the order of its rows."""
         rows = [*members, *[members[0]] * self.padding]
         step, objective = members[0].step, self.objectives[0]
@@ -136,11 +136,21 @@ class _Stack:
         terms = self._guarded(vmap(loss), x, self._stacked_knobs(rows), noise)
         found = torch.autograd.grad(terms["loss"].sum(), leaves)
         # The optimizers' kernels walk through memory, whatever the strides.
-        parts = zip(*(g.contiguous().unbind() for g in found), strict=True)
+        stacked = [gradient.contiguous() for gradient in found]
+        norms = torch.stack(
+            [torch.linalg.vector_norm(g.flatten(1), dim=1) for g in stacked]
+        )
+        parts = zip(*(gradient.unbind() for gradient in stacked), strict=True)
         values = zip(*(term.detach().unbind() for term in terms.values()), strict=True)
         return [
-            (dict(zip(terms, value, strict=True)), list(part))
-            for _, value, part in zip(members, values, parts, strict=False)
+            Answer(dict(zip(terms, value, strict=True)), list(part), norm)
+            for _, value, part, norm in zip(
+                members,
+                values,
+                parts,
+                torch.linalg.vector_norm(norms, dim=0).unbind(),
+                strict=False,
+            )
         ]
 
     def _guarded(self, call: Any, *inputs: Any) -> Any:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,9 +15,6 @@ from aerun.errors import PartError
 from aerun.objective import Objective
 from aerun.training.optimizers import State
 from aerun.training.phases import Update
-
-Gradients = tuple[dict[str, Tensor], list[Tensor]]
-"""The loss's terms ([] each), and a contiguous gradient of each parameter."""
 
 
 class Step:
@@ -73,16 +70,8 @@ class Step:
 
     def gradients(
         self, x: Tensor, knobs: dict[str, Tensor], noise: list[Tensor]
-    ) -> Gradients:
+    ) -> tuple[dict[str, Tensor], list[Tensor]]:
         """The loss's terms ([] each) and its gradient: pure, changes no parameter."""
-        taken = taken_elsewhere.get()
-        found = None if taken is None else taken(Asked(self, x, knobs, noise))
-        return self.own_gradients(x, knobs, noise) if found is None else found
-
-    def own_gradients(
-        self, x: Tensor, knobs: dict[str, Tensor], noise: list[Tensor]
-    ) -> Gradients:
-        """The same, of this job alone."""
         terms = self._call(x, knobs, Draws(noise), self.update.name)
         gradients = torch.autograd.grad(
             terms["loss"], self.parameters, allow_unused=True
@@ -92,9 +81,18 @@ class Step:
         return terms, [gradient.contiguous() for gradient in gradients]
 
     @torch.no_grad()
-    def apply(self, gradients: list[Tensor], lr: float) -> Tensor:
-        """Clip and update in place; the gradient's norm before clipping, []."""
-        norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+    def apply(
+        self, gradients: list[Tensor], lr: float, norm: Tensor | None = None
+    ) -> Tensor:
+        """Clip and update in place; the gradient's norm before clipping, [].
+
+        Args:
+            gradients: Of each parameter, contiguous; are changed.
+            lr: Learning rate.
+            norm: Where it is known already.
+        """
+        if norm is None:
+            norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
         if self.grad_clip is not None:
             factor = (self.grad_clip / (norm + 1e-6)).clamp(max=1)
             torch._foreach_mul_(gradients, factor)
@@ -120,8 +118,10 @@ class Step:
             The values of ``columns`` in order, [len(columns)], on the batch's device.
         """
         noise = draw(self.requests(x, knobs), generator, x.dtype)
-        terms, gradients = self.gradients(x, knobs, noise)
-        norm = self.apply(gradients, lr * self.update.rate)
+        taken = taken_elsewhere.get()
+        found = None if taken is None else taken(Asked(self, x, knobs, noise))
+        terms, gradients, norm = found or (*self.gradients(x, knobs, noise), None)
+        norm = self.apply(gradients, lr * self.update.rate, norm)
         return torch.stack([*(term.detach() for term in terms.values()), norm])
 
     @property
@@ -156,7 +156,18 @@ class Asked:
     """[B, ...] each."""
 
 
-taken_elsewhere: ContextVar[Callable[[Asked], Gradients | None] | None] = ContextVar(
+class Answer(NamedTuple):
+    """What it is given."""
+
+    terms: dict[str, Tensor]
+    """Of the loss, [] each."""
+    gradients: list[Tensor]
+    """Of each parameter, contiguous."""
+    norm: Tensor
+    """Of all of them together, []."""
+
+
+taken_elsewhere: ContextVar[Callable[[Asked], Answer | None] | None] = ContextVar(
     "taken_elsewhere", default=None
 )
 """Who takes the gradients of this context's steps; None, or the answer None: each step
