@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from fusing import (
     built,
     furthest,
@@ -21,6 +22,7 @@ from aerun.draws import draw
 from aerun.logs import gathered
 from aerun.sweeps.together import together
 from aerun.tasks.recorder import Recorder
+from aerun.tasks.train import threads
 from aerun.training.events import StepEnded
 from aerun.training.group import Group
 from aerun.training.state import capture, restore
@@ -194,6 +196,23 @@ def test_jobs_of_a_group_draw_pictures_at_the_end_only(
     pictures = list((asked_for.directory.path / "reconstructions").iterdir())
     assert len(pictures) == 2
     assert taken_elsewhere.get() is None
+
+
+def test_a_job_that_ends_leaves_the_others_their_threads() -> None:
+    """It puts back the number that it found; whoever called has that at the end."""
+    seen = []
+
+    def run(epochs: int) -> None:
+        _, job = make(*SMALL, "dataset.limit=50", f"trainer.epochs={epochs}")
+        with threads(1):
+            for event in job.training:
+                if isinstance(event, StepEnded):
+                    seen.append(torch.get_num_threads())
+
+    with threads(3):
+        together([partial(run, 1), partial(run, 3)])
+        assert torch.get_num_threads() == 3
+    assert seen == [1] * 4
 
 
 def test_a_signal_stops_all(recorder: Callable[..., Recorder], tmp_path: Path) -> None:

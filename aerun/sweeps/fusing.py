@@ -107,12 +107,12 @@ def _kind(config: Config) -> tuple[str | None, str]:
         return "trainer.compile=true compiles each", ""
     if trainer["precision"] == "bfloat16":
         return "in bfloat16 figures would not be those of the same job alone", ""
-    for name, part in _parts(config):
-        if (why := getattr(part, "alone", None)) is not None:
-            return f"{name}: {why}", ""
     common = {key: deepcopy(config[key]) for key in config if key not in _OWN}
     for key in _OWN_OF_TRAINER:
         common["trainer"].pop(key)
+    for name, part in _parts(common):
+        if (why := getattr(part, "alone", None)) is not None:
+            return f"{name}: {why}", ""
     names, work = _facts(json.dumps(common, sort_keys=True, default=str), shape)
     elements = 1
     for size in shape:

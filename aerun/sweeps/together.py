@@ -9,6 +9,8 @@ from contextlib import suppress
 from contextvars import copy_context
 from typing import Any, Generic, TypeVar
 
+import torch
+
 from aerun.tasks.interruption import stop_signals
 from aerun.training.group import Group
 from aerun.training.step import Asked, taken_elsewhere
@@ -22,11 +24,12 @@ def together(calls: Sequence[Callable[[], T]]) -> list[T | None]:
     A signal is the wish of all to stop: each sees it after its step, as it would alone.
 
     Args:
-        calls: Each with all that it raises caught.
+        calls: Each with all that it raises caught, and with the same number of threads.
 
     Returns:
         What each gave, in order; None: a signal came before it began.
     """
+    before = torch.get_num_threads()
     with stop_signals() as wish:
         turns: _Turns[T] = _Turns()
         try:
@@ -36,6 +39,7 @@ def together(calls: Sequence[Callable[[], T]]) -> list[T | None]:
             turns.go_on()
         finally:
             turns.abandon()
+            torch.set_num_threads(before)
     return [turns.given.get(number) for number in range(len(calls))]
 
 
@@ -48,6 +52,7 @@ class _Turns(Generic[T]):
         self.given: dict[int, T] = {}
         self._here = getcurrent()
         self._waiting: dict[int, tuple[Any, Asked]] = {}
+        self._threads = torch.get_num_threads()
 
     def begin(self, number: int, call: Callable[[], T]) -> None:
         """Carry out a call until it first asks for a gradient."""
@@ -83,5 +88,7 @@ class _Turns(Generic[T]):
         found = job.switch(*answer)
         if job.dead:
             self.given[number] = found
+            torch.set_num_threads(self._threads)  # it put back what it had found
         else:
+            self._threads = torch.get_num_threads()
             self._waiting[number] = job, found
