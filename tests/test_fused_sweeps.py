@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from launching import started, states, swept
+from launching import is_alive, started, states, swept
 
 pytestmark = [pytest.mark.slow, pytest.mark.shared]
 pytest.importorskip("greenlet", reason="needs pip install 'aerun[fused]'")
@@ -100,12 +100,13 @@ def test_a_job_that_takes_the_process_along_stops_no_other(tmp_path: Path) -> No
     assert "Job 1 failed (tracker.mood=dead): its process died" in err
 
 
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
 @pytest.mark.parametrize("how", ["Ctrl-C", "kill -9"])
 def test_a_stopped_fused_sweep_goes_on(tmp_path: Path, how: str) -> None:
     """Every job of the group saves its state; the whole is as if uninterrupted."""
     mine = _own_tracker(tmp_path)
     long = ("trainer.epochs=60", "trainer.checkpoint_every=1h", "seed=0,1,2")
-    asked = ("-m", *mine, *SMALL, *long, "tracker.mood=slow", *FUSED)
+    asked = ("-m", *mine, *SMALL[1:], *long, "tracker.mood=slow", *FUSED)
     process = started(tmp_path, *asked, "hydra.sweep.dir=sweep")
     until = time.monotonic() + 120
     while not (found := list(tmp_path.glob("*.slow"))):
@@ -122,14 +123,14 @@ def test_a_stopped_fused_sweep_goes_on(tmp_path: Path, how: str) -> None:
         process.wait()
         process.stdout.close()
         process.stderr.close()
-    worker = int(found[0].stem)
-    while Path(f"/proc/{worker}").exists():
+    while is_alive(found[0].stem):
         assert time.monotonic() < until + 60
         time.sleep(0.1)
     sweep = tmp_path / "sweep"
     saved = [json.loads((sweep / f"{n}/summary.json").read_text()) for n in range(3)]
     assert [summary["status"] for summary in saved] == ["interrupted"] * 3
-    assert all(0 < summary["epochs"] < 60 for summary in saved)
+    assert all(summary["steps"] > 0 for summary in saved)
+    assert all(summary["epochs"] < 60 for summary in saved)
     (tmp_path / "hurry").touch()
     code, out, err = swept(tmp_path, "task=resume", "run=sweep")
     assert code == 0, err
