@@ -50,20 +50,25 @@ Declared = frozenset[Feature] | Callable[[Mapping[str, Any]], frozenset[Feature]
 
 
 def declares(
-    *, needs: Declared = frozenset(), provides: Declared = frozenset()
+    *,
+    needs: Declared = frozenset(),
+    provides: Declared = frozenset(),
+    alone: str | None = None,
 ) -> Callable[[Any], Any]:
     """Mark a part with the features it needs and provides.
 
     Args:
         needs: A set, or a function from the part's options to a set.
         provides: Likewise.
+        alone: Why its loss cannot be taken of many jobs in one call, in words to follow
+            a colon; None: it can be tried.
 
     Returns:
         A decorator that returns its argument, marked.
     """
 
     def mark(part: Any) -> Any:
-        part.needs, part.provides = needs, provides
+        part.needs, part.provides, part.alone = needs, provides, alone
         return part
 
     return mark

@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TextIO
 
@@ -55,7 +56,8 @@ class _Gatherer(_Console):
         text = self.format(record)
         if record.levelno == logging.DEBUG and record.exc_info:
             text = str(record.exc_text)
-        self.lines.append((record.levelno, text))
+        own = _own_lines.get()
+        (self.lines if own is None else own).append((record.levelno, text))
 
 
 @contextmanager
@@ -77,6 +79,25 @@ def gathered(level: int) -> Iterator[list[tuple[int, str]]]:
         logger.removeHandler(gatherer)
         if before is not None:
             logger.addHandler(before)
+
+
+_own_lines: ContextVar[list[tuple[int, str]] | None] = ContextVar(
+    "own_lines", default=None
+)
+
+
+@contextmanager
+def kept_apart() -> Iterator[list[tuple[int, str]]]:
+    """Within, and in this context, lines that are gathered go to a list of their own.
+
+    A context is a coroutine's: so those of jobs that take turns can be told apart.
+    """
+    lines: list[tuple[int, str]] = []
+    before = _own_lines.set(lines)
+    try:
+        yield lines
+    finally:
+        _own_lines.reset(before)
 
 
 def _console() -> _Console | None:
@@ -138,15 +159,24 @@ def _coloured(text: str, code: int, stream: TextIO) -> str:
     return f"\033[{code}m{text}\033[0m"
 
 
+_own_file: ContextVar[logging.Handler | None] = ContextVar("own_file", default=None)
+
+
 @contextmanager
 def log_file(path: Path) -> Iterator[None]:
-    """Within, every line also goes to a file, with its time."""
+    """Within, every line also goes to a file, with its time.
+
+    But for those of other coroutines, which have files of their own.
+    """
     logger = logging.getLogger("aerun")
     handler = logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.addFilter(lambda record: _own_file.get() in (None, handler))
     logger.addHandler(handler)
+    before = _own_file.set(handler)
     try:
         yield
     finally:
+        _own_file.reset(before)
         logger.removeHandler(handler)
         handler.close()

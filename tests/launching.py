@@ -81,6 +81,15 @@ def swept(folder: Path, *arguments: str) -> tuple[int, str, str]:
     return process.returncode, out, err
 
 
+def is_alive(pid: str) -> bool:
+    """Whether a process does more than wait to be buried."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
 def states(sweep: Path) -> list[str]:
     """Of its jobs, by number."""
     jobs = json.loads((sweep / "manifest.json").read_text())["jobs"]

@@ -14,6 +14,7 @@ PACKAGES = {
     "A tracker of your own": ("mlflow",),
     "A search": ("optuna",),
     "Options of a search": ("optuna",),
+    "As one model": ("greenlet",),
     "As on a cluster, on one machine": ("submitit",),
     "On Ray": ("ray",),
 }

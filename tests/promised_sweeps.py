@@ -111,6 +111,18 @@ def _clusters(folder: Path, run: Path, printed: str) -> None:
     assert f"[0] Job 0 (of {len(jobs)}): model=linear" in printed
 
 
+def _fused(folder: Path, run: Path, printed: str) -> None:
+    """Complete runs, whose pictures are those of their ends."""
+    assert "4 jobs are trained as " in printed
+    runs = list(folder.glob("outputs/sweeps/*/*/[0-3]"))
+    assert len(runs) == 4
+    for directory in runs:
+        summary = json.loads((directory / "summary.json").read_text())
+        assert summary["status"] == "completed"
+        assert (directory / "reconstructions.png").is_file()
+        assert not (directory / "reconstructions").exists()
+
+
 def _slurm(folder: Path, run: Path, printed: str) -> None:
     from aerun.config.compose import Composer
 
@@ -130,6 +142,7 @@ PROMISES = {
     "Options of a search": _searches,
     "A search that was stopped": _nothing,
     "On the cores of one machine": _clusters,
+    "As one model": _fused,
     "As on a cluster, on one machine": _clusters,
     "One run on several devices": _nothing,
     "On Slurm": _slurm,

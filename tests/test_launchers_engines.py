@@ -12,6 +12,7 @@ from launching import (
     PARALLEL,
     SMALL,
     case,
+    is_alive,
     own_part,
     results,
     rows,
@@ -81,15 +82,6 @@ def _slow_ones(folder: Path, process: Any) -> list[str]:
     return [path.stem for path in found]
 
 
-def _alive(pid: str) -> bool:
-    """Whether a process does more than wait to be buried."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return False
-    return state != "Z"
-
-
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
 @pytest.mark.parametrize(
     ("launcher", "how"),
@@ -122,7 +114,7 @@ def test_a_stopped_sweep_leaves_no_process_and_goes_on(
         process.stdout.close()  # workers may hold the other ends yet
         process.stderr.close()
     until = time.monotonic() + 60
-    while any(map(_alive, workers)):
+    while any(map(is_alive, workers)):
         assert time.monotonic() < until
         time.sleep(0.1)
     sweep = tmp_path / "sweep"

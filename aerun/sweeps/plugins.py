@@ -19,6 +19,7 @@ def register() -> None:
     # The scan above re-executes Hydra's own plug-in modules, so a sweeper that uses
     # them must be imported after it.
     from aerun.sweeps.launching import SerialLauncher
+    from aerun.sweeps.on_fused import FusedLauncher
     from aerun.sweeps.on_joblib import JoblibLauncher
     from aerun.sweeps.on_ray import RayLauncher
     from aerun.sweeps.on_submitit import LocalLauncher, SlurmLauncher
@@ -35,6 +36,7 @@ def register() -> None:
         Search,
         SerialLauncher,
         JoblibLauncher,
+        FusedLauncher,
         LocalLauncher,
         SlurmLauncher,
         RayLauncher,

@@ -19,7 +19,6 @@ from aerun.config.mistakes import BadRequest, Mistake
 from aerun.errors import Interrupted, RunDirectoryError, SweepFailed
 from aerun.rundir import RunDirectory, resume_command
 from aerun.sweeps.job import outcome
-from aerun.sweeps.launching import SerialLauncher
 from aerun.sweeps.manifest import (
     DONE,
     FAILED,
@@ -226,7 +225,7 @@ class Sweep:
             ]
             for job in jobs
         ]
-        if isinstance(self._launcher, SerialLauncher):
+        if hasattr(self._launcher, "composed"):  # it would compose them again
             self._launcher.composed = {
                 tuple(line): self._composed.pop(job.number, None)
                 for job, line in zip(jobs, lines, strict=True)

@@ -7,9 +7,10 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, redirect_stdout
 from dataclasses import dataclass, field
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -56,21 +57,55 @@ class Report:
 
 def fulfil(order: Order) -> Report:
     """Run a job as the command itself would, in its directory and with its modules."""
+    with _at_work(order):
+        return _reported(order)
+
+
+def fulfil_together(orders: Sequence[Order]) -> list[Report]:
+    """Run jobs whose gradients are taken in one call; one alone as ``fulfil`` does."""
+    if len(orders) == 1:
+        return [fulfil(orders[0])]
+    from aerun.sweeps.together import together
+
+    with _at_work(orders[0]) as lines:
+        found = together([partial(_reported, order) for order in orders])
+    reports = [
+        Report(number=order.number, name=order.name, problem=_INTERRUPTED)
+        if report is None
+        else report
+        for order, report in zip(orders, found, strict=True)
+    ]
+    reports[0].lines[:0] = lines  # those of all
+    return reports
+
+
+@contextmanager
+def _at_work(order: Order) -> Iterator[list[tuple[int, str]]]:
+    """Within, the process is one of the command's; lines that are no job's own."""
     from aerun.logs import gathered
 
     _move_in(order)
-    returned, problem = None, None
     _idle.clear()
-    with gathered(order.level) as lines, _stoppable(), _printing(order.level):
+    try:
+        with gathered(order.level) as lines, _stoppable(), _printing(order.level):
+            yield lines
+    finally:
+        _idle.set()
+
+
+def _reported(order: Order) -> Report:
+    from aerun.logs import kept_apart
+
+    returned, problem = None, None
+    with kept_apart() as lines:
         try:
             if order.leash is not None:
                 _watch(order.leash)
             returned = _run(order)
         except (KeyboardInterrupt, Interrupted):
-            problem = "it was interrupted"
+            problem = _INTERRUPTED
         except Exception as error:  # reported, as those of the task itself are
             problem = f"{error} ({type(error).__name__})"
-    _idle.set()
     return Report(
         number=order.number,
         name=order.name,
@@ -78,6 +113,9 @@ def fulfil(order: Order) -> Report:
         problem=problem,
         lines=lines,
     )
+
+
+_INTERRUPTED = "it was interrupted"
 
 
 def _move_in(order: Order) -> None:

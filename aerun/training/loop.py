@@ -21,7 +21,7 @@ from aerun.training.events import (
     StepEnded,
 )
 from aerun.training.phases import Phase, TrainerOptions
-from aerun.training.step import Step
+from aerun.training.step import Step, taken_elsewhere
 
 _PICTURES = 10  # about so many per run where no number of steps is asked for
 _FLUSH = 50  # steps between looks at the losses; each look waits for the device
@@ -264,7 +264,7 @@ class Training:
         self._saved_at = time.monotonic()
 
     def _picture_due(self) -> bool:
-        if self.options.preview_every is not None:
+        if self.options.preview_every is not None or taken_elsewhere.get():
             return False
         every = max(self.phase.epochs // _PICTURES, 1)
         return self.position.epoch % every == 0 or self.position.epoch == 1

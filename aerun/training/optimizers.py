@@ -47,7 +47,8 @@ class Adam:
         lr: float,
     ) -> None:
         """One step in place; gradients must be contiguous (kernels ignore strides)."""
-        torch._foreach_add_(state["steps"], 1)
+        (steps,) = state["steps"]  # made together
+        steps.add_(1)
         kernel = torch._fused_adamw_ if self.decoupled_decay > 0 else torch._fused_adam_
         kernel(
             parameters,
@@ -55,7 +56,7 @@ class Adam:
             state["mean"],
             state["square"],
             [],
-            state["steps"] * len(parameters),  # one count for all
+            [steps] * len(parameters),
             lr=lr,
             beta1=self.beta1,
             beta2=self.beta2,

@@ -46,7 +46,8 @@ class TrainerOptions:
     final_weights: Literal["best", "last"]
     """Which weights the test figures, the pictures and ``aerun.load`` use."""
     preview_every: Natural | None
-    """Steps between pictures; null: about ten, at ends of epochs; 0: the last only."""
+    """Steps between pictures; null: about ten, at ends of epochs, none of jobs that
+    are trained as one; 0: the last only."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,6 +1,10 @@
 """One optimizer step: a pure gradient, then the job's own clipping and update."""
 
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -64,6 +68,13 @@ class Step:
             self._requests[x.shape] = dry.requests
         return self._requests[x.shape]
 
+    @cached_property
+    def kind(self) -> tuple[Any, ...]:
+        """What steps share whose gradients may be taken in one call."""
+        tensors = [*self.objective.named_parameters(), *self.objective.named_buffers()]
+        named = [(name, t.shape, t.dtype, t.requires_grad) for name, t in tensors]
+        return (self.update.name, *self.update.parameters, *named)
+
     def gradients(
         self, x: Tensor, knobs: dict[str, Tensor], noise: list[Tensor]
     ) -> tuple[dict[str, Tensor], list[Tensor]]:
@@ -105,9 +116,18 @@ class Step:
         return named, total[len(named) :]
 
     @torch.no_grad()
-    def apply(self, gradients: list[Tensor], lr: float) -> Tensor:
-        """Clip and update in place; the gradient's norm before clipping, []."""
-        norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+    def apply(
+        self, gradients: list[Tensor], lr: float, norm: Tensor | None = None
+    ) -> Tensor:
+        """Clip and update in place; the gradient's norm before clipping, [].
+
+        Args:
+            gradients: Of each parameter, contiguous; are changed.
+            lr: Learning rate.
+            norm: Where it is known already.
+        """
+        if norm is None:
+            norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
         if self.grad_clip is not None:
             factor = (self.grad_clip / (norm + 1e-6)).clamp(max=1)
             torch._foreach_mul_(gradients, factor)
@@ -133,8 +153,10 @@ class Step:
             The values of ``columns`` in order, [len(columns)], on the batch's device.
         """
         noise = draw(self.requests(x, knobs), generator, x.dtype)
-        terms, gradients = self.gradients(x, knobs, noise)
-        norm = self.apply(gradients, lr * self.update.rate)
+        taken = taken_elsewhere.get()
+        found = None if taken is None else taken(Asked(self, x, knobs, noise))
+        terms, gradients, norm = found or (*self.gradients(x, knobs, noise), None)
+        norm = self.apply(gradients, lr * self.update.rate, norm)
         return torch.stack([*(term.detach() for term in terms.values()), norm])
 
     @property
@@ -154,3 +176,34 @@ class Step:
             f"{names}: this parameter takes no part in the loss of the update "
             f"'{self.update.name}'; use it, remove it or give it requires_grad=False"
         )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Asked:
+    """A step that waits for its gradient."""
+
+    step: Step
+    x: Tensor
+    """[B, *shape]"""
+    knobs: dict[str, Tensor]
+    """[] each."""
+    noise: list[Tensor]
+    """[B, ...] each."""
+
+
+class Answer(NamedTuple):
+    """What it is given."""
+
+    terms: dict[str, Tensor]
+    """Of the loss, [] each."""
+    gradients: list[Tensor]
+    """Of each parameter, contiguous."""
+    norm: Tensor
+    """Of all of them together, []."""
+
+
+taken_elsewhere: ContextVar[Callable[[Asked], Answer | None] | None] = ContextVar(
+    "taken_elsewhere", default=None
+)
+"""Who takes the gradients of this context's steps; None, or the answer None: each step
+takes its own."""

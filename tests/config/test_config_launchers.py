@@ -18,7 +18,7 @@ Refused = Callable[..., str]
 @pytest.mark.parametrize(
     ("launcher", "absent"),
     [("submitit_local", "submitit"), ("submitit_slurm", "submitit"), ("ray", "ray"),
-     ("joblib", "joblib")],
+     ("joblib", "joblib"), ("fused", "greenlet")],
 )  # fmt: skip
 def test_an_absent_engine_is_told_before_anything_starts(
     refused: Refused, monkeypatch: pytest.MonkeyPatch, launcher: str, absent: str
@@ -30,7 +30,8 @@ def test_an_absent_engine_is_told_before_anything_starts(
     )
     message = refused("-m", "seed=0,1", f"hydra/launcher={launcher}")
     assert f"hydra/launcher={launcher}: {absent} is not installed" in message
-    assert f"pip install 'aerun[{absent}]'" in message
+    extra = launcher.partition("_")[0]
+    assert f"pip install 'aerun[{extra}]'" in message
     assert main(["--help"]) == 0
 
 
