@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -21,6 +20,7 @@ from aerun.training.events import (
     StepEnded,
 )
 from aerun.training.phases import Phase, TrainerOptions
+from aerun.training.position import Position
 from aerun.training.step import Step, taken_elsewhere
 
 _PICTURES = 10  # about so many per run where no number of steps is asked for
@@ -29,27 +29,6 @@ _FLUSH = 50  # steps between looks at the losses; each look waits for the device
 
 class NonFiniteError(ArithmeticError):
     """A loss or gradient is NaN or infinite; training cannot go on."""
-
-
-@dataclass(kw_only=True, slots=True)
-class Position:
-    """Where training stands: all that is not a tensor."""
-
-    phase: int = 0
-    epoch: int = 0
-    """Epochs of this phase that are done."""
-    batch: int = 0
-    """Batches of the running epoch that are done."""
-    step: int = 0
-    """Optimizer steps over all phases."""
-    phase_step: int = 0
-    """Optimizer steps of this phase."""
-    stopped: bool = False
-    """Whether this phase was ended early."""
-    lr: float = 0.0
-    """The learning rate of the last step."""
-    rows: list[list[float]] = field(default_factory=list)
-    """Per batch of the running epoch: number of examples, then the steps' columns."""
 
 
 class Training:

@@ -6,7 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from aerun.training.loop import Position, Training
+from aerun.training.loop import Training
+from aerun.training.position import Position
 
 Tensors = dict[str, Tensor]
 Values = dict[str, Any]
