@@ -20,9 +20,9 @@ from torch import Tensor, nn
 
 from aerun.draws import draw
 from aerun.logs import gathered
+from aerun.settling import threads
 from aerun.sweeps.together import together
 from aerun.tasks.recorder import Recorder
-from aerun.tasks.train import threads
 from aerun.training.events import StepEnded
 from aerun.training.group import Group
 from aerun.training.state import capture, restore
