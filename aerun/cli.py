@@ -29,7 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, Terminated) as stop:
         from aerun.logs import print_error
 
-        print_error(str(stop) or "interrupted")
+        if is_first():
+            print_error(str(stop) or "interrupted")
         return stop.exit_code if isinstance(stop, Terminated) else 130
 
 

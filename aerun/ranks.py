@@ -16,7 +16,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from aerun.launched import num_ranks
+from aerun.errors import BadUse, Terminated
+from aerun.launched import is_first, num_ranks
 
 _PATIENCE = timedelta(hours=6)  # what one of them evaluates and draws, the others await
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -76,7 +77,7 @@ class Ranks:
         return [s.view_as(t) for s, t in zip(sums, tensors, strict=True)]
 
     def listen(self) -> None:
-        """Learn of wishes to stop; all do so at the same step."""
+        """Learn of wishes to stop; to be called by all at the same step."""
         if self._heard is not None:
             for signum, count in zip(_SIGNALS, self._heard.tolist(), strict=True):
                 self.signum = int(signum) if count else self.signum
@@ -89,7 +90,7 @@ class Ranks:
 
     def wait(self) -> None:
         """Until all have come here."""
-        dist.barrier()
+        dist.all_reduce(torch.zeros(1))
 
     def told(self, value: Any) -> Any:
         """What the first process says; others give what is not heard."""
@@ -124,10 +125,14 @@ class _Sum(torch.autograd.Function):
     """The sum over all processes; each adds what it knows to the gradient of all."""
 
     @staticmethod
-    def forward(ctx: Any, values: Tensor) -> Tensor:
+    def forward(values: Tensor) -> Tensor:
         total = values.detach().clone()
         dist.all_reduce(total)
         return total
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        pass
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
@@ -137,22 +142,49 @@ class _Sum(torch.autograd.Function):
 
 
 @contextmanager
-def together() -> Iterator[Ranks | None]:
+def together(device: str) -> Iterator[Ranks | None]:
     """Within, the processes that ``torchrun`` started know each other; None: only one.
 
     On GPUs each takes the one of its number on this machine.
+
+    Args:
+        device: That was asked for.
+
+    Raises:
+        BadUse: There are not as many such devices as processes.
+        Terminated: The first process has ended, and told why.
     """
     global _ranks
     if num_ranks() == 1:
         yield None
         return
-    on_gpus = torch.cuda.is_available() and dist.is_nccl_available()
-    if on_gpus:
-        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    dist.init_process_group("nccl" if on_gpus else "gloo", timeout=_PATIENCE)
+    backend = "gloo"
+    if device in ("auto", "cuda") and torch.cuda.is_available():
+        backend = "cpu:gloo,cuda:nccl"
+        _take_gpu()
+    elif device not in ("auto", "cpu"):
+        raise BadUse(
+            f"device={device}: several processes take device=cuda, each a GPU of its "
+            "own, or device=cpu."
+        )
+    dist.init_process_group(backend, timeout=_PATIENCE)
     _ranks = Ranks()
     try:
         yield _ranks
+    except RuntimeError as error:
+        if is_first() or "closed by peer" not in str(error):
+            raise
+        raise Terminated from None
     finally:
         _ranks = None
         dist.destroy_process_group()
+
+
+def _take_gpu() -> None:
+    here, number = int(os.environ["LOCAL_WORLD_SIZE"]), torch.cuda.device_count()
+    if here > number:
+        raise BadUse(
+            f"{here} processes were started for {number} GPUs; start "
+            f"--nproc-per-node={number}, or add device=cpu."
+        )
+    torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))

@@ -37,6 +37,7 @@ def request(
     from aerun.config.compose import NO_NEW_RUN, Composer
     from aerun.config.explaining import as_typed
     from aerun.config.mistakes import BadRequest, Mistake
+    from aerun.sharing import check_command
 
     for override in overrides:
         if override.lstrip("+~").replace("/", ".").startswith("task.works_in"):
@@ -46,8 +47,6 @@ def request(
     task = (value_of("task", overrides) or "train").strip("'\"")
     place = composer.works_in(task)
     if num_ranks() > 1:
-        from aerun.sharing import check_command
-
         check_command(multirun=multirun, task=task, place=place)
     if multirun and place in NO_NEW_RUN:
         raise BadRequest([Mistake(typed="-m", problem=f"is not for task={task}.")])
@@ -85,7 +84,10 @@ def request(
             raise BadRequest([Mistake(typed=f"task={name}", problem=problem)])
         from aerun.ranks import together
 
-        with together():
+        if num_ranks() > 1:
+            name = str(config.hydra.runtime.choices.task)
+            check_command(multirun=False, task=name, place=place)
+        with together(config.device):
             return _run(composer, config)
     except BadRequest as error:
         raise BadRequest(as_typed(error.mistakes, typed)) from None
@@ -150,8 +152,13 @@ def _resume(overrides: Sequence[str]) -> Path:
 
     from aerun.ranks import together
     from aerun.recording import recorded
+    from aerun.sharing import check_parts
 
-    with together(), recorded(directory) if is_first() else nullcontext():
+    check_parts(config)
+    with (
+        together(config["device"]),
+        recorded(directory) if is_first() else nullcontext(),
+    ):
         resume(config, directory)
     return directory
 

@@ -64,7 +64,7 @@ def resolve(config: Config, spec: Spec) -> dict[str, Any]:
 
 
 def one_of_many(config: Config) -> dict[str, Any]:
-    """A copy for a job of a sweep: it takes one thread, unless a number was chosen.
+    """A copy for a job of a sweep: one thread, not compiled, unless that was chosen.
 
     Jobs side by side then do not fight for cores; and how many threads add up a sum
     moves its last bits, so the number may depend on no launcher and no machine.
@@ -72,6 +72,8 @@ def one_of_many(config: Config) -> dict[str, Any]:
     made: dict[str, Any] = deepcopy(dict(config))
     if made["trainer"]["threads"] == "auto":
         made["trainer"]["threads"] = 1
+    if made["trainer"]["compile"] == "auto":
+        made["trainer"]["compile"] = False  # it is measured, and changes last bits
     return made
 
 

@@ -20,6 +20,11 @@ def unseen() -> Iterator[None]:
         _unseen.reset(before)
 
 
+def remembers() -> bool:
+    """Whether statistics of batches are remembered here."""
+    return not _unseen.get()
+
+
 class RunningMean(nn.Module):
     """The plain mean of the first values, an exponential one after them.
 

@@ -75,7 +75,8 @@ def _threads(config: Config, data: Data) -> int:
         with torch.random.fork_rng(devices=[]):  # a user's own part may draw from it
             times = seconds_per_step(_steps(config, data), numbers)
     except Exception as error:  # which the run itself meets at its first steps
-        log.debug("Threads were not measured: %s", error, exc_info=True)
+        log.info("Threads: 1; they could not be measured (%s).", type(error).__name__)
+        log.debug("%s", error, exc_info=True)
         return 1
     number = fastest(times)
     measured = [f"{median(t) * 1000:.3g} ms with {n}" for n, t in times.items()]

@@ -6,6 +6,7 @@ from typing import Any
 
 from aerun.config.check import check_ranks
 from aerun.config.mistakes import BadRequest, Mistake
+from aerun.launched import num_ranks
 from aerun.ranks import current
 
 
@@ -28,6 +29,16 @@ def check_command(*, multirun: bool, task: str, place: str | None) -> None:
         raise BadRequest([Mistake(typed=f"task={task}", problem=problem)])
 
 
+def check_parts(request: Mapping[str, Any]) -> None:
+    """Refuse a run that several processes cannot share.
+
+    Raises:
+        BadRequest: A part of it counts over whole batches.
+    """
+    if num_ranks() > 1 and (mistakes := check_ranks(request)):
+        raise BadRequest(mistakes)
+
+
 def claimed_for_all(request: Mapping[str, Any], claim: Callable[[], Path]) -> Path:
     """The directory that the only process, or the first of several, claims.
 
@@ -41,7 +52,6 @@ def claimed_for_all(request: Mapping[str, Any], claim: Callable[[], Path]) -> Pa
     ranks = current()
     if ranks is None:
         return claim()
-    if mistakes := check_ranks(request):
-        raise BadRequest(mistakes)
+    check_parts(request)
     ranks.wait()  # until all have seen that the place is free
     return Path(ranks.told(claim() if ranks.is_first else None))

@@ -83,6 +83,19 @@ def test_numbers_do_not_depend_on_who_else_is_there(request_: tuple[str, ...]) -
         assert the_same(few, five)
 
 
+def test_levels_of_one_size_are_not_taken_for_one_another() -> None:
+    """Jobs that stand in different phases: the last level has its own activation."""
+    wide = ("model=stacked", "model.hidden=[16,16]", "model.code=16", DOUBLE)
+    request = (*wide, "model.code_activation=sigmoid", "trainer=greedy")
+    trained = []
+    for train in (trained_alone, trained_together):
+        jobs = [make(*request, f"trainer.epochs={n}", "dataset.limit=150")[1]
+                for n in (1, 2)]  # fmt: skip
+        train(jobs)
+        trained.append(jobs)
+    assert furthest(*trained) < 1e-9
+
+
 def test_in_float32_the_difference_is_that_of_rounding() -> None:
     """Of a small dense net, after an epoch."""
     alone, fused = built(*SMALL), built(*SMALL)

@@ -77,6 +77,18 @@ def test_what_counts_over_whole_batches_is_refused(model: str) -> None:
     assert found == (["model.bottleneck"] if few else [])
 
 
+def test_what_cannot_be_shared_is_no_more_so_when_it_goes_on(
+    alone: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A run of winner-take-all codes is refused to several processes at its resume."""
+    request = ["model=wta", "model.code=20", "trainer.max_steps=1", "trainer.epochs=1"]
+    assert main(["-q", *request, "dataset.limit=60", "hydra.run.dir=run"]) == 0
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "0")
+    assert main(["task=resume", "run=run"]) == 2
+    assert "model.bottleneck: counts over whole batches" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("rank", [0, 1])
 @pytest.mark.parametrize(
     ("arguments", "said"),
@@ -110,6 +122,7 @@ def test_what_one_process_does_is_refused_by_several(
 def test_two_processes_train_what_one_trains(tmp_path: Path) -> None:
     """The weights of every model after an epoch, in both the same bits."""
     requests = [f"model={m} trainer.precision=float64" for m in TOGETHER]
+    requests += ["model=simple model/encoder=centred regularizer=[contractive]"]
     requests += ["model=sparse", "model=vae", "model=stacked trainer=greedy"]
     script = Path(__file__).with_name("ranked.py")
     out = tmp_path / "found.json"

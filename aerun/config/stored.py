@@ -12,6 +12,7 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from aerun.compiling import missing
 from aerun.config.compose import Composer, plain
 from aerun.config.explaining import unreadable
 from aerun.config.mistakes import BadRequest, Mistake, did_you_mean, listed
@@ -51,6 +52,9 @@ def resume_request(overrides: Sequence[str]) -> tuple[dict[str, Any], Path]:
     if mistakes:
         raise BadRequest(mistakes)
     config = stored_config(directory)
+    if config["trainer"]["compile"] is True and (what := missing(config["device"])):
+        log.warning("The run goes on without its compiler: %s.", what)
+        config["trainer"]["compile"] = False
     for key, value in typed.items():
         group, name = key.split(".")
         config[group][name] = value

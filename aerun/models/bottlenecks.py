@@ -149,6 +149,7 @@ class Lifetime(nn.Module):
         self.threshold = RunningMean(units, momentum)
 
     whole_batches = True
+    """Ranks the examples of a batch, of which several processes have only parts."""
 
     def code(self, raw: Tensor) -> Tensor:
         """What ``encode`` gives of the encoder's output [B, ...]."""

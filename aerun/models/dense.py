@@ -12,7 +12,7 @@ from aerun.models.levels import Encoder, Initialization
 from aerun.models.weights import draw_bias, draw_weight
 from aerun.options import Count
 from aerun.ranks import batch_mean
-from aerun.running import RunningMean
+from aerun.running import RunningMean, remembers
 
 _SLOW = 0.999  # momentum of the mean of inputs: of about a thousand batches
 
@@ -79,8 +79,8 @@ class DenseLevel(nn.Module):
         weight = self.weight.t() if self.transposed else self.weight
         inputs = x.flatten(1)
         if self.centre is not None:
-            if self.training:
-                self.centre.see(batch_mean(inputs))
+            if self.training and remembers():
+                self.centre.see(batch_mean(inputs.detach()))
             # A copy: the next batch moves the mean, this one's gradient needs it.
             inputs = inputs - self.centre.value.clone()
         outputs = functional.linear(inputs, weight, self.bias)

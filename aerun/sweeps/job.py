@@ -116,6 +116,8 @@ def carry_out(
     jobs = manifest.jobs()
     job = manifest.job_in(directory, jobs)
     if sweep["fail_fast"] and any(j.state == FAILED for j in jobs):
+        if job.state == RUNNING:  # in a process that died
+            manifest.update(job.number, state=INTERRUPTED)
         raise NotStarted(f"job {job.number} was not started")
     directory.mkdir(parents=True, exist_ok=True)
     with _followed(manifest, job), recorded(directory):

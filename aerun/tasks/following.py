@@ -1,6 +1,7 @@
 """Several processes train one run: the first one records it, the others follow."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from aerun.data import Data
@@ -9,7 +10,7 @@ from aerun.ranks import Ranks
 from aerun.resolving import one_of_many
 from aerun.settling import settle
 from aerun.tasks.interruption import Wish
-from aerun.training.loop import Training
+from aerun.training.loop import NonFiniteError, Training
 
 
 def settled(
@@ -48,7 +49,9 @@ def follow(training: Training, ranks: Ranks, wish: Wish) -> None:
         Interrupted: A signal stopped one of them, and so all.
     """
     asked = stopping(wish, ranks)
-    for _ in training:
-        if asked():
-            assert wish.signum is not None
-            raise Interrupted(wish.signum, "")
+    with suppress(NonFiniteError):  # which the first process meets too, and tells
+        for _ in training:
+            if asked():
+                assert wish.signum is not None
+                raise Interrupted(wish.signum, "")
+    ranks.wait()  # for what the first process writes at the end

@@ -70,7 +70,10 @@ def resume(
         elif recorder.training.finished:
             log.info("It was trained to its end; trainer.epochs=N trains on.")
         write_config(run, config, data.spec)
-        return fit(config, recorder, wish)
+        summary = fit(config, recorder, wish)
+        if ranks is not None:
+            ranks.wait()  # the others end when all is written
+        return summary
 
 
 def _named(config: Mapping[str, Any]) -> str:

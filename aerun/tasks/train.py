@@ -62,7 +62,10 @@ def train(
         recorder = Recorder(config, built, run, adviser)
         _announce(config, built, directory)
         _compare_scaling(config, data.spec)
-        return fit(config, recorder, wish)
+        summary = fit(config, recorder, wish)
+        if ranks is not None:
+            ranks.wait()  # the others end when all is written
+        return summary
 
 
 def write_config(run: RunDirectory, config: Mapping[str, Any], spec: Spec) -> None:

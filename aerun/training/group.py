@@ -5,8 +5,8 @@ are each job's own, on its own module, whose parameters are rows of the stack.
 """
 
 import logging
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -17,6 +17,7 @@ from aerun.objective import Objective
 from aerun.training.step import Answer, Asked
 
 log = logging.getLogger("aerun")
+T = TypeVar("T")
 
 
 class Group:
@@ -37,6 +38,8 @@ class Group:
         for i, one in enumerate(asked):
             kind = (one.step.kind, one.x.shape, len(one.noise), one.x.dtype)
             kinds.setdefault(kind, []).append(i)
+        present = {one.step.objective for one in asked}
+        self._stacks = {o: s for o, s in self._stacks.items() if o in present}
         answers: list[Answer | None] = [None] * len(asked)
         for (kind, *_), places in kinds.items():
             if kind in self._alone:
@@ -60,7 +63,7 @@ class Group:
             stack is None
             or stack.objectives != objectives
             or stack.padding != padding
-            or any(self._stacks[each] is not stack for each in objectives)
+            or any(self._stacks.get(each) is not stack for each in objectives)
         ):
             stack = _Stack(objectives, padding)
             self._stacks |= dict.fromkeys(objectives, stack)
@@ -133,8 +136,13 @@ class _Stack:
             return functional_call(objective, tensors, inputs)
 
         leaves = [self.tensors[self.names[id(p)]] for p in step.parameters]
-        terms = self._guarded(vmap(loss), x, self._stacked_knobs(rows), noise)
-        found = torch.autograd.grad(terms["loss"].sum(), leaves)
+        knobs = self._stacked_knobs(rows)
+
+        def call() -> tuple[dict[str, Tensor], tuple[Tensor, ...]]:
+            terms = vmap(loss)(self.tensors, x, knobs, noise)
+            return terms, torch.autograd.grad(terms["loss"].sum(), leaves)
+
+        terms, found = self._guarded(call)
         # The optimizers' kernels walk through memory, whatever the strides.
         stacked = [gradient.contiguous() for gradient in found]
         norms = torch.stack(
@@ -153,14 +161,14 @@ class _Stack:
             )
         ]
 
-    def _guarded(self, call: Any, *inputs: Any) -> Any:
+    def _guarded(self, call: Callable[[], T]) -> T:
         """Call; what fails at the first attempt leaves buffers as they were."""
         if self._called:
-            return call(self.tensors, *inputs)
+            return call()
         buffers = {n: t for n, t in self.tensors.items() if not t.requires_grad}
         before = {name: tensor.clone() for name, tensor in buffers.items()}
         try:
-            found = call(self.tensors, *inputs)
+            found = call()
         except Exception:
             for name, tensor in before.items():
                 buffers[name].copy_(tensor)

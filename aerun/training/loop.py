@@ -111,6 +111,8 @@ class Training:
 
     def __iter__(self) -> Iterator[Event]:
         """Train to the end, yielding events; each may be the last one taken."""
+        if self.ranks is not None:
+            self.position.stopped = self.ranks.told(self.position.stopped)
         yield StateDue()
         while True:
             yield from self._run_phase()
@@ -139,6 +141,7 @@ class Training:
                 grad_clip=self.options.grad_clip,
                 compile_for=whole if self.options.compile is True else None,
                 ranks=self.ranks,
+                phase=phase.name,
             )
             for update in phase.updates
         ]
@@ -194,6 +197,8 @@ class Training:
         position.lr = lr
         if len(self._pending) >= _FLUSH:
             self.flush()
+        if self.ranks is not None and position.step % _FLUSH == 0:
+            self.ranks.listen()
 
     def _after_step(self) -> Iterator[Event]:
         yield StepEnded(step=self.position.step)
@@ -202,7 +207,8 @@ class Training:
             self.flush()
             yield self._picture(f"step_{self.position.step:06d}")
             self.phase.objective.train()
-        if isinstance(self.options.checkpoint_every, str):
+        records = self.ranks is None or self.ranks.is_first
+        if records and isinstance(self.options.checkpoint_every, str):
             waited = time.monotonic() - self._saved_at
             if waited >= seconds(self.options.checkpoint_every):
                 yield from self._state_due()
@@ -274,8 +280,6 @@ class Training:
         """
         if not self._pending:
             return
-        if self.ranks is not None:
-            self.ranks.listen()
         rows = self.position.rows
         values = torch.stack(self._pending).cpu().double().tolist()
         first = len(rows) - len(values)

@@ -33,6 +33,7 @@ class Step:
         grad_clip: float | None = None,
         compile_for: int | None = None,
         ranks: Ranks | None = None,
+        phase: str = "train",
     ) -> None:
         """Prepare a step.
 
@@ -43,11 +44,12 @@ class Step:
             compile_for: Size of the batches that the objective is compiled for; others
                 take it as it is. None: all do.
             ranks: The processes that share every batch, or None.
+            phase: Name of the phase whose step it is.
         """
         self.objective, self.update, self.ranks = objective, update, ranks
         self.parameters: list[Tensor] = list(update.parameters.values())
         self.state: State = update.optimizer.start(self.parameters)
-        self.grad_clip = grad_clip
+        self.grad_clip, self.phase = grad_clip, phase
         self._compile_for = compile_for
         self._compiled: Callable[..., dict[str, Tensor]] = (
             objective
@@ -73,7 +75,8 @@ class Step:
         """What steps share whose gradients may be taken in one call."""
         tensors = [*self.objective.named_parameters(), *self.objective.named_buffers()]
         named = [(name, t.shape, t.dtype, t.requires_grad) for name, t in tensors]
-        return (self.update.name, *self.update.parameters, *named)
+        # Levels of one size are functions of their own.
+        return (self.phase, self.update.name, *self.update.parameters, *named)
 
     def gradients(
         self, x: Tensor, knobs: dict[str, Tensor], noise: list[Tensor]
