@@ -22,7 +22,7 @@ from typing import Any
 import once
 import torch
 from chart import draw_ratios
-from contenders import OURS, PYTHAE, build_ours, contenders
+from contenders import BARE, OURS, PYTHAE, build_ours, contenders
 from images import ROOT, Images, choose_images
 from measure import Ratio, best, compared, interleave
 from nets import NETS, Net
@@ -45,14 +45,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
             print(
                 f"Without pythae, which is not installed. To compare with it:\n  {HOW}"
             )
-        nets = [net for net in NETS if net.name in asked.nets]
-        result["nets"] = {
-            net.name: _measured(asked, net, images, folder / net.name, python)
-            for net in nets
-        }
+        print(_in_words(result), flush=True)
+        result["nets"] = {}
+        for net in NETS:
+            if net.name in asked.nets:
+                found = _measured(asked, net, images, folder / net.name, python)
+                result["nets"][net.name] = found
+                print(_table(net.name, found), flush=True)
         if asked.startups > 0:
             result["start"] = once.start(folder, asked.startups)
-    print(_as_text(result))
+            print(_start_as_text(result["start"]))
     asked.out.mkdir(parents=True, exist_ok=True)
     text = json.dumps(result, indent=1, default=str)
     (asked.out / "bench.json").write_text(text + "\n")
@@ -140,43 +142,45 @@ def _processor() -> str:
 def _in_words(result: Mapping[str, Any]) -> str:
     """The machine and the measurement."""
     machine, asked = result["machine"], result["settings"]
-    numbers = " or ".join(map(str, asked["threads"]))
+    cores, numbers = machine["cores"], asked["threads"]
+    several = ", whichever is faster for it" * (len(numbers) > 1)
     return (
-        f"{machine['processor']}, {machine['cores']} cores (load "
+        f"{machine['processor']}, {cores} core{'s' * (cores > 1)} (load "
         f"{machine['load_before']:.1f} before); Python {machine['python']}, torch "
-        f"{machine['torch']}\n{result['images']}; each with {numbers} threads, as is "
-        f"faster for it; median, smallest and largest of {asked['repeats']} "
-        f"interleaved repeats of {asked['seconds']:g} s"
+        f"{machine['torch']}\n{result['images']}; threads of each: "
+        f"{' or '.join(map(str, numbers))}{several}; median, smallest and largest of "
+        f"{asked['repeats']} interleaved repeats of {asked['seconds']:g} s"
     )
 
 
-def _as_text(result: Mapping[str, Any]) -> str:
-    """The tables, with what they were measured on above them."""
-    lines = [_in_words(result)]
-    for name, found in result["nets"].items():
-        lines += ["", f"{name}: {found['parameters']:,} parameters, batches of "
-                  f"{found['batch_size']}"]  # fmt: skip
-        lines.append(f"  {'':<28}{'steps/s':>8} {'threads':>8}   {OURS} is faster by")
-        for rival, speed in found["steps_per_second"].items():
-            own = found["ratios"][OURS].get(rival)
-            times = "" if own is None else str(Ratio(**own))
-            threads = found["threads"][rival]
-            lines.append(f"  {rival:<28}{speed:>8.0f} {threads:>8}   {times}")
-        steps = found["steps_per_epoch"]
-        epoch = steps / found["steps_per_second"][OURS]
-        beside = ", ".join(f"{k} {v:.2f} s" for k, v in found["seconds_beside"].items())
+def _table(name: str, found: Mapping[str, Any]) -> str:
+    """All about one net."""
+    lines = [
+        "",
+        f"{name}: {found['parameters']:,} parameters, batches of {found['batch_size']}",
+        f"  {'':<28}{'steps/s':>8} {'threads':>8}   {OURS} is faster by",
+    ]
+    for rival, speed in found["steps_per_second"].items():
+        own = found["ratios"][OURS].get(rival)
+        times = "" if own is None else str(Ratio(**own))
+        line = f"  {rival:<28}{speed:>8.0f} {found['threads'][rival]:>8}   {times}"
+        lines.append(line.rstrip())
+    steps = found["steps_per_epoch"]
+    epoch = steps / found["steps_per_second"][OURS]
+    beside = ", ".join(f"{k} {v:.2f} s" for k, v in found["seconds_beside"].items())
+    lines.append(f"  an epoch of {steps:,} steps {epoch:.2f} s; beside it: {beside}")
+    if peak := found.get("megabytes"):
+        more = peak[OURS] - peak[BARE]
         lines.append(
-            f"  an epoch of {steps:,} steps {epoch:.2f} s; beside it: {beside}"
+            f"  peak memory {peak[OURS]:.0f} MB, the bare loop's and {more:.0f}"
         )
-        if peak := found.get("megabytes"):
-            more = peak[OURS] - peak["bare loop"]
-            lines.append(
-                f"  peak memory {peak[OURS]:.0f} MB, the bare loop's and {more:.0f}"
-            )
-    if start := result.get("start"):
-        unit, *rest = start.items()
-        lines += ["", f"Start, in multiples of {unit[1]:.2f} s of import torch:"]
-        lines += [f"  {name:<46}{times:6.2f}" for name, times in rest]
+    return "\n".join(lines)
+
+
+def _start_as_text(start: Mapping[str, float]) -> str:
+    unit, *rest = start.items()
+    lines = [f"\nStart, in multiples of {unit[1]:.2f} s of import torch:"]
+    lines += [f"  {name:<46}{times:6.2f}" for name, times in rest]
     return "\n".join(lines)
 
 

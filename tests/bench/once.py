@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from contenders import bare_steps
+from contenders import BARE, OURS, bare_steps
 from nets import NETS, Net
 from startup import peak_memory, time_of, time_to_first_step
 
@@ -51,8 +51,8 @@ def memory(
         f"hydra.run.dir='{folder / 'memory'}'",
     ]
     return {
-        "bare loop": peak_memory([__file__, net.name, str(path)]),
-        "aerun": peak_memory(["-m", "aerun", *net.request, *request, *run]),
+        BARE: peak_memory([__file__, net.name, str(path)]),
+        OURS: peak_memory(["-m", "aerun", *net.request, *request, *run]),
     }
 
 
