@@ -48,7 +48,7 @@ smoke: $(READY)  ## a few steps of every model
 golden: $(READY)  ## accept the first steps of every experiment as they are now
 	cd tests && ../$(BIN)/python golden_curves.py
 
-bench: $(READY)  ## our speed as ratios to a bare loop and the lecture's script
+bench: $(READY)  ## our speed as ratios to a bare loop, the lecture's script and pythae
 	cd tests/bench && ../../$(BIN)/python bench.py
 
 clean:  ## remove caches and builds, but no run and no environment

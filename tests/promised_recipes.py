@@ -4,6 +4,7 @@ import csv
 import json
 from pathlib import Path
 
+import yaml
 from PIL import Image
 
 from aerun.cli import main
@@ -117,6 +118,15 @@ def completion(folder: Path, run: Path, printed: str) -> None:
     assert all(shell in printed for shell in ("bash", "zsh", "fish"))
 
 
+def automatic(folder: Path, run: Path, printed: str) -> None:
+    """Every choice is in config.yaml, and inspect says how long a step takes."""
+    for path in folder.glob("outputs/*-*/*_vae_digits"):
+        trainer = yaml.safe_load((path / "config.yaml").read_text())["trainer"]
+        assert trainer["precision"] in ("float32", "float64")
+        assert (trainer["threads"], trainer["compile"]) == (1, False)
+    assert "ms per step" in printed
+
+
 PROMISES = {
     "Your own photos": own_photos,
     "Reconstructing a folder": a_folder,
@@ -130,6 +140,7 @@ PROMISES = {
     "Starting from another run's weights": other_weights,
     "From Python": one_run,
     "On a GPU": one_run,
+    "Threads, precision, compiler": automatic,
     "In scripts": scripts,
     "Tab completion": completion,
     "A model": own_model,

@@ -1,7 +1,8 @@
-"""``make bench``: our speed as ratios to a bare loop and to the lecture's script.
+"""``make bench``: our speed as ratios to others', and what is paid beside the steps.
 
-All train the lecture's net on the same images in this one process. What is measured is
-printed and written to outputs/bench/, as bench.json and bench.png.
+Three nets are trained by all contenders in turn, each with one thread and with every
+core; each is judged at its best number of threads. What is measured is printed and
+written to outputs/bench/, as bench.json and bench.png.
 """
 
 import argparse
@@ -9,49 +10,55 @@ import json
 import logging
 import os
 import platform
+import sys
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
+from statistics import median
 from typing import Any
 
+import once
 import torch
 from chart import draw_ratios
-from contenders import (
-    BARE,
-    BATCH_SIZE,
-    LOOP,
-    REQUEST,
-    SCRIPT,
-    WHOLE,
-    WIDTHS,
-    WholeRuns,
-    contenders,
-    prepare,
-)
+from contenders import BARE, OURS, PYTHAE, build_ours, contenders
 from images import ROOT, Images, choose_images
-from measure import Ratio, interleave, summarise
-from startup import time_of_import, time_to_first_step
+from measure import Ratio, best, compared, interleave
+from nets import NETS, Net
+from rivals import HOW, pythae, python_with_pythae
 
 from aerun.logs import set_up_console
-from aerun.settling import threads
-
-RIVALS = [BARE, SCRIPT]
+from aerun.settling import candidates, num_cores
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, print and write."""
     asked = _parser().parse_args(arguments)
     set_up_console(logging.ERROR)
-    with tempfile.TemporaryDirectory() as scratch, threads(asked.threads):
+    with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         images = choose_images(folder, asked.images)
-        result = _measure(asked, images, folder)
-    print(_as_text(result))
+        result = {"machine": _machine(), "images": images.name, "settings": vars(asked)}
+        python = python_with_pythae()
+        if python is None:
+            print(
+                f"Without pythae, which is not installed. To compare with it:\n  {HOW}"
+            )
+        print(_in_words(result), flush=True)
+        result["nets"] = {}
+        for net in NETS:
+            if net.name in asked.nets:
+                found = _measured(asked, net, images, folder / net.name, python)
+                result["nets"][net.name] = found
+                print(_table(net.name, found), flush=True)
+        if asked.startups > 0:
+            result["start"] = once.start(folder, asked.startups)
+            print(_start_as_text(result["start"]))
     asked.out.mkdir(parents=True, exist_ok=True)
-    (asked.out / "bench.json").write_text(json.dumps(result, indent=1) + "\n")
-    caption = f"{_machine_in_words(result['machine'])}\n{_settings_in_words(result)}"
-    png = draw_ratios(result["speeds"], [LOOP, WHOLE], RIVALS, caption=caption)
+    text = json.dumps(result, indent=1, default=str)
+    (asked.out / "bench.json").write_text(text + "\n")
+    png = draw_ratios(result["nets"], caption=_in_words(result))
     (asked.out / "bench.png").write_bytes(png)
     print(f"Written: bench.json and bench.png in {asked.out}")
 
@@ -61,74 +68,64 @@ def _parser() -> argparse.ArgumentParser:
         description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
     add = parser.add_argument
-    add("--threads", type=int, default=1, help="CPU threads of PyTorch")
-    add("--steps", type=int, default=300, help="per repeat; of the script a third")
-    add("--repeats", type=int, default=7, help="of everything, interleaved")
+    names = [net.name for net in NETS]
+    add("--nets", nargs="+", choices=names, default=names, help="which nets")
+    add("--threads", type=int, nargs="+", default=candidates(num_cores()))
+    add("--seconds", type=float, default=0.5, help="that a turn takes, about")
+    add("--repeats", type=int, default=7, help="turns of everyone, interleaved")
     add("--startups", type=int, default=3, help="times to start the command; 0: never")
     add("--images", type=int, default=None, help="train on at most so many")
+    add("--compiled", action="store_true", help="the vae also in bfloat16, compiled")
     add("--out", type=Path, default=ROOT / "outputs/bench", help="folder to write to")
     return parser
 
 
-def _measure(asked: argparse.Namespace, images: Images, folder: Path) -> dict[str, Any]:
-    request = [*images.overrides, f"trainer.threads={asked.threads}"]
-    config, data = prepare([*request, "trainer.epochs=1000000"])
-    everyone, whole = contenders(config, data, folder)
-    epoch = -(-len(data.train) // BATCH_SIZE)
-    steps = {
-        LOOP: asked.steps,
-        WHOLE: epoch,
-        BARE: asked.steps,
-        SCRIPT: max(asked.steps // 3, 1),
-    }
-    runs = {contender.name: contender.run for contender in everyone}
-    for run in runs.values():  # first calls import, allocate and fill caches
-        run(min(20, asked.steps))
-    machine = _machine(asked.threads)
-    speeds = interleave(runs, steps, asked.repeats)
+def _measured(
+    asked: argparse.Namespace,
+    net: Net,
+    images: Images,
+    folder: Path,
+    python: str | None,
+) -> dict[str, Any]:
+    """All about one net."""
+    print(f"{net.name} ...", file=sys.stderr, flush=True)
+    folder.mkdir()
+    config, data, ours = build_ours(net, images.overrides, compiled=asked.compiled)
+    with ExitStack() as stack:
+        everyone = contenders(net, data, ours)
+        runs: dict[str, Any] = {contender.name: contender.run for contender in everyone}
+        if net.name == "vae" and python is not None:
+            flat = data.train.stored.flatten(1)
+            runs[PYTHAE] = stack.enter_context(pythae(python, net, flat, folder))
+        speeds = interleave(
+            runs, asked.threads, repeats=asked.repeats, seconds=asked.seconds
+        )
     model = everyone[0].model
     assert model is not None
-    return {
-        "machine": machine,
-        "images": images.name,
-        "num_images": len(data.train),
-        "num_parameters": sum(p.numel() for p in model.parameters()),
-        "batch_size": BATCH_SIZE,
-        "repeats": asked.repeats,
-        "steps_per_repeat": steps,
-        "speeds": summarise(speeds, RIVALS),
-        "seconds": _seconds(asked, request, whole, folder),
+    found = {
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "batch_size": net.batch_size,
+        "steps_per_epoch": -(-len(data.train) // net.batch_size),
+        "threads": {name: best(own) for name, own in speeds.items()},
+        "steps_per_second": {n: median(own[best(own)]) for n, own in speeds.items()},
+        "ratios": {
+            own: {name: asdict(r) for name, r in compared(speeds, own).items()}
+            for own in ours
+        },
+        "seconds_beside": once.per_epoch(config, data, folder / "run", asked.repeats),
     }
-
-
-def _seconds(
-    asked: argparse.Namespace, request: Sequence[str], whole: WholeRuns, folder: Path
-) -> dict[str, float]:
-    """What is paid once per run, as information."""
-    began = time.perf_counter()
-    whole.finish()
-    found = {"final figures and pictures": time.perf_counter() - began}
     if asked.startups > 0:
-        command = [*REQUEST, *request]
-        found |= {
-            "from the command to its first step": time_to_first_step(
-                command, folder, asked.startups
-            ),
-            "a process that only imports torch": time_of_import(
-                "torch", asked.startups
-            ),
-        }
-    return {name: round(seconds, 3) for name, seconds in found.items()}
+        found["megabytes"] = once.memory(net, images.overrides, data, folder)
+    return found
 
 
-def _machine(num_threads: int) -> dict[str, Any]:
+def _machine() -> dict[str, Any]:
     return {
         "processor": _processor(),
-        "cores": os.cpu_count(),
+        "cores": num_cores(),
         "load_before": round(os.getloadavg()[0], 2),
         "python": platform.python_version(),
         "torch": torch.__version__,
-        "threads": num_threads,
     }
 
 
@@ -142,44 +139,48 @@ def _processor() -> str:
     return next(named, platform.processor() or platform.machine())
 
 
-def _machine_in_words(machine: Mapping[str, Any]) -> str:
-    number = machine["threads"]
+def _in_words(result: Mapping[str, Any]) -> str:
+    """The machine and the measurement."""
+    machine, asked = result["machine"], result["settings"]
+    cores, numbers = machine["cores"], asked["threads"]
+    several = ", whichever is faster for it" * (len(numbers) > 1)
     return (
-        f"{machine['processor']}, {machine['cores']} cores (load "
-        f"{machine['load_before']:.1f} before); Python {machine['python']}, "
-        f"torch {machine['torch']}, {number} thread{'s' * (number > 1)}"
+        f"{machine['processor']}, {cores} core{'s' * (cores > 1)} (load "
+        f"{machine['load_before']:.1f} before); Python {machine['python']}, torch "
+        f"{machine['torch']}\n{result['images']}; threads of each: "
+        f"{' or '.join(map(str, numbers))}{several}; median, smallest and largest of "
+        f"{asked['repeats']} interleaved repeats of {asked['seconds']:g} s"
     )
 
 
-def _settings_in_words(result: Mapping[str, Any]) -> str:
-    steps = result["steps_per_repeat"]
-    return (
-        f"median, smallest and largest of {result['repeats']} interleaved repeats of "
-        f"{steps[LOOP]} steps (script {steps[SCRIPT]}, everything {steps[WHOLE]})"
-    )
-
-
-def _as_text(result: Mapping[str, Any]) -> str:
-    """The table, with what it was measured on above it."""
-    net = "-".join(str(width) for width in WIDTHS)
+def _table(name: str, found: Mapping[str, Any]) -> str:
+    """All about one net."""
     lines = [
-        _machine_in_words(result["machine"]),
-        f"{net} and back, {result['num_parameters']:,} parameters",
-        f"batches of {result['batch_size']} of {result['num_images']:,} images: "
-        f"{result['images']}",
-        _settings_in_words(result),
         "",
-        f"{'':<28}{'steps/s':>8}" + "".join(f"{'/ ' + r:>24}" for r in RIVALS),
+        f"{name}: {found['parameters']:,} parameters, batches of {found['batch_size']}",
+        f"  {'':<28}{'steps/s':>8} {'threads':>8}   {OURS} is faster by",
     ]
-    for name, found in result["speeds"].items():
-        cells = [
-            str(Ratio(**found["ratios"][rival])) if rival != name else "1"
-            for rival in RIVALS
-        ]
-        speed = f"{found['steps_per_second']:>8.0f}"
-        lines.append(f"{name:<28}{speed}" + "".join(f"{cell:>24}" for cell in cells))
-    lines += ["", "Once per run, in seconds:"]
-    lines += [f"  {name:<36}{value:6.2f}" for name, value in result["seconds"].items()]
+    for rival, speed in found["steps_per_second"].items():
+        own = found["ratios"][OURS].get(rival)
+        times = "" if own is None else str(Ratio(**own))
+        line = f"  {rival:<28}{speed:>8.0f} {found['threads'][rival]:>8}   {times}"
+        lines.append(line.rstrip())
+    steps = found["steps_per_epoch"]
+    epoch = steps / found["steps_per_second"][OURS]
+    beside = ", ".join(f"{k} {v:.2f} s" for k, v in found["seconds_beside"].items())
+    lines.append(f"  an epoch of {steps:,} steps {epoch:.2f} s; beside it: {beside}")
+    if peak := found.get("megabytes"):
+        more = peak[OURS] - peak[BARE]
+        lines.append(
+            f"  peak memory {peak[OURS]:.0f} MB, the bare loop's and {more:.0f}"
+        )
+    return "\n".join(lines)
+
+
+def _start_as_text(start: Mapping[str, float]) -> str:
+    unit, *rest = start.items()
+    lines = [f"\nStart, in multiples of {unit[1]:.2f} s of import torch:"]
+    lines += [f"  {name:<46}{times:6.2f}" for name, times in rest]
     return "\n".join(lines)
 
 

@@ -2,13 +2,19 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from statistics import median
+from typing import Any
+
+from aerun.settling import threads
+
+Speeds = dict[str, dict[int, list[float]]]
+"""By name and number of threads, steps per second of every repeat."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ratio:
-    """How many times as fast one contender is as another, pair by pair."""
+    """How many times as fast one contender is as another, repeat by repeat."""
 
     median: float
     low: float
@@ -21,32 +27,52 @@ class Ratio:
 
 
 def interleave(
-    runs: Mapping[str, Callable[[int], None]],
-    steps: Mapping[str, int],
+    runs: Mapping[str, Callable[[int], Any]],
+    numbers: Sequence[int],
+    *,
     repeats: int,
-) -> dict[str, list[float]]:
-    """Time all contenders in turn, again and again.
+    seconds: float,
+) -> Speeds:
+    """Time all contenders in turn with each number of threads, again and again.
 
     A neighbour that slows the machine for seconds slows all of one repeat, and their
     ratio hardly moves. Each repeat starts with another contender.
 
     Args:
-        runs: By name; each makes the number of steps that it is given.
-        steps: By name, steps per repeat.
+        runs: By name; each makes the number of steps that it is given, and may say how
+            many seconds they took where some time of a call does not count.
+        numbers: Of threads.
         repeats: How often.
-
-    Returns:
-        By name, steps per second of every repeat.
+        seconds: How long a turn takes, about.
     """
-    names = list(runs)
-    speeds: dict[str, list[float]] = {name: [] for name in names}
+    turns = [(name, number) for number in numbers for name in runs]
+    speeds: Speeds = {name: {number: [] for number in numbers} for name in runs}
+    steps: dict[tuple[str, int], int] = {}
+    for turn in turns:  # first calls import, allocate and fill caches
+        _speed(runs, turn, 2)
+        steps[turn] = max(round(seconds * _speed(runs, turn, 3)), 1)
     for repeat in range(repeats):
-        first = repeat % len(names)
-        for name in names[first:] + names[:first]:
-            began = time.perf_counter()
-            runs[name](steps[name])
-            speeds[name].append(steps[name] / (time.perf_counter() - began))
+        first = repeat % len(turns)
+        for turn in turns[first:] + turns[:first]:
+            name, number = turn
+            speeds[name][number].append(_speed(runs, turn, steps[turn]))
     return speeds
+
+
+def _speed(
+    runs: Mapping[str, Callable[[int], Any]], turn: tuple[str, int], steps: int
+) -> float:
+    name, number = turn
+    with threads(number):
+        began = time.perf_counter()
+        told = runs[name](steps)
+        took = time.perf_counter() - began
+    return steps / (told if isinstance(told, float) else took)
+
+
+def best(speeds: Mapping[int, Sequence[float]]) -> int:
+    """The number of threads with which a contender is fastest, in the median."""
+    return max(speeds, key=lambda number: median(speeds[number]))
 
 
 def ratio(ours: Sequence[float], theirs: Sequence[float]) -> Ratio:
@@ -55,19 +81,11 @@ def ratio(ours: Sequence[float], theirs: Sequence[float]) -> Ratio:
     return Ratio(median=median(pairs), low=min(pairs), high=max(pairs))
 
 
-def summarise(
-    speeds: Mapping[str, Sequence[float]], rivals: Sequence[str]
-) -> dict[str, dict[str, object]]:
-    """Per contender the speed of each repeat, their median and its ratios to rivals."""
+def compared(speeds: Speeds, ours: str) -> dict[str, Ratio]:
+    """One contender against each other one, each at its best number of threads."""
+    own = speeds[ours][best(speeds[ours])]
     return {
-        name: {
-            "steps_per_second": median(own),
-            "repeats": [round(speed, 2) for speed in own],
-            "ratios": {
-                rival: asdict(ratio(own, speeds[rival]))
-                for rival in rivals
-                if rival != name
-            },
-        }
-        for name, own in speeds.items()
+        name: ratio(own, theirs[best(theirs)])
+        for name, theirs in speeds.items()
+        if name != ours
     }

@@ -1,4 +1,4 @@
-"""How long it takes from the command to the first step.
+"""What the command takes before its first step, and how much memory in all.
 
 As a script, it is the command, which leaves as soon as it has made a step.
 """
@@ -31,10 +31,29 @@ def time_to_first_step(overrides: Sequence[str], folder: Path, repeats: int) -> 
     return median(seconds)
 
 
-def time_of_import(module: str, repeats: int) -> float:
-    """Seconds of a process that only imports a module, median."""
-    command = [sys.executable, "-c", f"import {module}"]
+def time_of(arguments: Sequence[str], repeats: int) -> float:
+    """Seconds of a Python process with some arguments, median."""
+    command = [sys.executable, *arguments]
     return median(_timed(command, expected=0) for _ in range(repeats))
+
+
+def peak_memory(arguments: Sequence[str]) -> float:
+    """Megabytes that a Python process held at most."""
+    # A process begins with the peak of the one that started it: so a small one does.
+    command = [sys.executable, "-c", _WAIT, sys.executable, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(f"{' '.join(arguments)} failed:\n{done.stderr}")
+    return float(done.stdout) / (1e6 if sys.platform == "darwin" else 1e3)
+
+
+_WAIT = """
+import os, subprocess, sys
+process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL)
+_, status, usage = os.wait4(process.pid, 0)
+print(usage.ru_maxrss)
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
 
 
 def _timed(command: Sequence[str], *, expected: int) -> float:
