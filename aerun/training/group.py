@@ -1,11 +1,12 @@
-"""Answer of many jobs in one call: parameters as rows of a stack, the loss mapped.
+"""Gradients of many jobs in one call: parameters as rows of a stack, the loss mapped.
 
 Only the gradient is shared. Clipping, schedules, optimizers and everything after them
 are each job's own, on its own module, whose parameters are rows of the stack.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -49,6 +50,9 @@ class Group:
                 continue
             for i, answer in zip(places, found, strict=True):
                 answers[i] = answer
+        if len(self._stacks) > len(asked):  # of jobs and phases that ended
+            living = {one.step.objective for one in asked}
+            self._stacks = {o: s for o, s in self._stacks.items() if o in living}
         return answers
 
     def _stack(self, members: Sequence[Asked]) -> "_Stack":
@@ -111,7 +115,7 @@ class _Stack:
         for name, tensor in named[0].items():
             self.tensors[name].requires_grad_(tensor.requires_grad)
         self._knobs: tuple[list[Any], dict[str, Tensor]] = ([], {})
-        self._called = False
+        self._worked = False
 
     def gradients(self, members: Sequence[Asked]) -> list[Answer]:
         """Of each job, in the order of its rows."""
@@ -133,8 +137,10 @@ class _Stack:
             return functional_call(objective, tensors, inputs)
 
         leaves = [self.tensors[self.names[id(p)]] for p in step.parameters]
-        terms = self._guarded(vmap(loss), x, self._stacked_knobs(rows), noise)
-        found = torch.autograd.grad(terms["loss"].sum(), leaves)
+        knobs = self._stacked_knobs(rows)
+        with self._tried():
+            terms = vmap(loss)(self.tensors, x, knobs, noise)
+            found = torch.autograd.grad(terms["loss"].sum(), leaves)
         # The optimizers' kernels walk through memory, whatever the strides.
         stacked = [gradient.contiguous() for gradient in found]
         norms = torch.stack(
@@ -153,20 +159,21 @@ class _Stack:
             )
         ]
 
-    def _guarded(self, call: Any, *inputs: Any) -> Any:
-        """Call; what fails at the first attempt leaves buffers as they were."""
-        if self._called:
-            return call(self.tensors, *inputs)
+    @contextmanager
+    def _tried(self) -> Iterator[None]:
+        """Within, what fails at the first attempt leaves buffers as they were."""
+        if self._worked:
+            yield
+            return
         buffers = {n: t for n, t in self.tensors.items() if not t.requires_grad}
         before = {name: tensor.clone() for name, tensor in buffers.items()}
         try:
-            found = call(self.tensors, *inputs)
+            yield
         except Exception:
             for name, tensor in before.items():
                 buffers[name].copy_(tensor)
             raise
-        self._called = True
-        return found
+        self._worked = True
 
     def _stacked_knobs(self, rows: Sequence[Asked]) -> dict[str, Tensor]:
         """[K] each; without schedules a job gives the same tensors at every step."""
