@@ -69,12 +69,13 @@ def test_together_is_alone(request_: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize(
     "request_",
-    [("model=aae", "model.hidden=[8]", "regularizer.adversarial_prior.hidden=[8]"),
+    [("model=aae", "model.hidden=[8]", "regularizer.adversarial_prior.hidden=[8]",
+      "trainer.batch_size=7"),
      *(later((f"model={m}",)) for m in options("model") if "conv" not in m)],
     ids=str,
 )  # fmt: skip
 def test_numbers_do_not_depend_on_who_else_is_there(request_: tuple[str, ...]) -> None:
-    """One, two or five jobs: the same bits, also of a last batch that is small."""
+    """One, two or five jobs: the same bits, also of batches that are small."""
     five = built(*request_, number=5)
     trained_together(five)
     for number in (1, 2):

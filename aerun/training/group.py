@@ -1,12 +1,13 @@
-"""Answer of many jobs in one call: parameters as rows of a stack, the loss mapped.
+"""Gradients of many jobs in one call: parameters as rows of a stack, the loss mapped.
 
 Only the gradient is shared. Clipping, schedules, optimizers and everything after them
 are each job's own, on its own module, whose parameters are rows of the stack.
 """
 
 import logging
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,7 +18,6 @@ from aerun.objective import Objective
 from aerun.training.step import Answer, Asked
 
 log = logging.getLogger("aerun")
-T = TypeVar("T")
 
 
 class Group:
@@ -38,8 +38,6 @@ class Group:
         for i, one in enumerate(asked):
             kind = (one.step.kind, one.x.shape, len(one.noise), one.x.dtype)
             kinds.setdefault(kind, []).append(i)
-        present = {one.step.objective for one in asked}
-        self._stacks = {o: s for o, s in self._stacks.items() if o in present}
         answers: list[Answer | None] = [None] * len(asked)
         for (kind, *_), places in kinds.items():
             if kind in self._alone:
@@ -52,6 +50,9 @@ class Group:
                 continue
             for i, answer in zip(places, found, strict=True):
                 answers[i] = answer
+        if len(self._stacks) > len(asked):  # of jobs and phases that ended
+            living = {one.step.objective for one in asked}
+            self._stacks = {o: s for o, s in self._stacks.items() if o in living}
         return answers
 
     def _stack(self, members: Sequence[Asked]) -> "_Stack":
@@ -114,7 +115,7 @@ class _Stack:
         for name, tensor in named[0].items():
             self.tensors[name].requires_grad_(tensor.requires_grad)
         self._knobs: tuple[list[Any], dict[str, Tensor]] = ([], {})
-        self._called = False
+        self._worked = False
 
     def gradients(self, members: Sequence[Asked]) -> list[Answer]:
         """Of each job, in the order of its rows."""
@@ -137,12 +138,9 @@ class _Stack:
 
         leaves = [self.tensors[self.names[id(p)]] for p in step.parameters]
         knobs = self._stacked_knobs(rows)
-
-        def call() -> tuple[dict[str, Tensor], tuple[Tensor, ...]]:
+        with self._tried():
             terms = vmap(loss)(self.tensors, x, knobs, noise)
-            return terms, torch.autograd.grad(terms["loss"].sum(), leaves)
-
-        terms, found = self._guarded(call)
+            found = torch.autograd.grad(terms["loss"].sum(), leaves)
         # The optimizers' kernels walk through memory, whatever the strides.
         stacked = [gradient.contiguous() for gradient in found]
         norms = torch.stack(
@@ -161,20 +159,21 @@ class _Stack:
             )
         ]
 
-    def _guarded(self, call: Callable[[], T]) -> T:
-        """Call; what fails at the first attempt leaves buffers as they were."""
-        if self._called:
-            return call()
+    @contextmanager
+    def _tried(self) -> Iterator[None]:
+        """Within, what fails at the first attempt leaves buffers as they were."""
+        if self._worked:
+            yield
+            return
         buffers = {n: t for n, t in self.tensors.items() if not t.requires_grad}
         before = {name: tensor.clone() for name, tensor in buffers.items()}
         try:
-            found = call()
+            yield
         except Exception:
             for name, tensor in before.items():
                 buffers[name].copy_(tensor)
             raise
-        self._called = True
-        return found
+        self._worked = True
 
     def _stacked_knobs(self, rows: Sequence[Asked]) -> dict[str, Tensor]:
         """[K] each; without schedules a job gives the same tensors at every step."""
