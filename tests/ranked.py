@@ -36,7 +36,7 @@ def difference(ours: list[torch.Tensor], theirs: list[torch.Tensor]) -> float:
 
 def main(requests: list[str], out: Path) -> None:
     """Write by request how far the weights are from those of a process alone."""
-    with together():
+    with together("cpu"):
         ranks = current()
         assert ranks is not None
         found = {}
