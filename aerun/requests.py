@@ -37,7 +37,6 @@ def request(
     from aerun.config.compose import NO_NEW_RUN, Composer
     from aerun.config.explaining import as_typed
     from aerun.config.mistakes import BadRequest, Mistake
-    from aerun.sharing import check_command
 
     for override in overrides:
         if override.lstrip("+~").replace("/", ".").startswith("task.works_in"):
@@ -47,6 +46,8 @@ def request(
     task = (value_of("task", overrides) or "train").strip("'\"")
     place = composer.works_in(task)
     if num_ranks() > 1:
+        from aerun.sharing import check_command
+
         check_command(multirun=multirun, task=task, place=place)
     if multirun and place in NO_NEW_RUN:
         raise BadRequest([Mistake(typed="-m", problem=f"is not for task={task}.")])
@@ -85,6 +86,8 @@ def request(
         from aerun.ranks import together
 
         if num_ranks() > 1:
+            from aerun.sharing import check_command
+
             name = str(config.hydra.runtime.choices.task)
             check_command(multirun=False, task=name, place=place)
         with together(config.device):

@@ -1,6 +1,7 @@
 """Shared fixtures."""
 
 import gc
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -77,6 +78,16 @@ def _no_wait_for_the_disk() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _one_thread() -> None:
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def _console_ends() -> Iterator[None]:
+    """How a command prints its lines ends with the test that called it."""
+    logger = logging.getLogger("aerun")
+    before = logger.propagate, logger.level, list(logger.handlers)
+    yield
+    logger.propagate, level, logger.handlers[:] = before
+    logger.setLevel(level)
 
 
 @pytest.fixture(autouse=True)

@@ -21,8 +21,11 @@ from aerun.sweeps.worker import Order, Report, is_held
 
 def test_a_job_of_a_sweep_takes_one_thread_unless_a_number_was_chosen() -> None:
     """Every launcher, on any machine, then adds up sums in the same order."""
-    assert one_of_many({"trainer": {"threads": "auto"}})["trainer"]["threads"] == 1
-    assert one_of_many({"trainer": {"threads": 4}})["trainer"]["threads"] == 4
+    opened = {"threads": "auto", "compile": "auto"}
+    closed = {"threads": 4, "compile": True}
+    assert one_of_many({"trainer": opened})["trainer"] == {
+        "threads": 1, "compile": False}  # fmt: skip
+    assert one_of_many({"trainer": closed})["trainer"] == closed
 
 
 def test_a_workers_lines_are_kept_for_the_command(
