@@ -246,20 +246,14 @@ def test_without_pythons_headers_nothing_compiles(monkeypatch, tmp_path):
     assert missing("cuda:1") == ""
 
 
-@pytest.mark.parametrize(("seconds", "said"), [({}, False), ({"rough": 0.003}, True)])
+@pytest.mark.parametrize(("rough", "said"), [(0.5, False), (3.0, True)])
 def test_a_processor_that_only_imitates_bfloat16_is_told_of(
-    monkeypatch, caplog, seconds, said
+    monkeypatch, caplog, rough, said
 ):
     """The choice stays the user's."""
-    sleeps = {torch.float32: 0.001, torch.bfloat16: seconds.get("rough", 0.0005)}
-
-    def products(dtype):
-        while True:
-            time.sleep(sleeps[dtype])
-            yield
-
-    monkeypatch.setattr(settling, "_products", products)
-    monkeypatch.setattr(settling, "_TURN", 0.002)
+    seconds = {torch.float32: 1.0, torch.bfloat16: rough}
+    monkeypatch.setattr(settling, "_products", lambda dtype: dtype)
+    monkeypatch.setattr(settling, "_seconds", lambda dtype: seconds[dtype])
     config = compose("trainer.precision=bfloat16")
     made = settle(config, load_data(config))
     assert made["trainer"]["precision"] == "bfloat16"
