@@ -30,12 +30,9 @@ def request(
     Raises:
         BadRequest: Nothing was started, no directory made.
     """
-    import logging
-
     if os.getcwd() not in sys.path:  # a console script lacks it: users' own classes
         sys.path.append(os.getcwd())
     from aerun.config.compose import NO_NEW_RUN, Composer
-    from aerun.config.explaining import as_typed
     from aerun.config.mistakes import BadRequest, Mistake
 
     for override in overrides:
@@ -62,7 +59,17 @@ def request(
         return _on_run(composer, overrides)
     if place == "runs":
         return _on_runs(composer, overrides)
-    typed, overrides = overrides, [_pinned(override) for override in overrides]
+    return _new_run(composer, overrides, multirun=multirun)
+
+
+def _new_run(composer: Any, typed: Sequence[str], *, multirun: bool) -> Any:
+    """Carry out a request that starts from no run: a run, a sweep, or an answer."""
+    import logging
+
+    from aerun.config.explaining import as_typed
+    from aerun.config.mistakes import BadRequest, Mistake
+
+    overrides: Sequence[str] = [_pinned(override) for override in typed]
     config = composer.compose(overrides, multirun=multirun)
     for line in composer.shadowed(config):
         logging.getLogger("aerun").info("aerun: %s", line)
@@ -74,10 +81,14 @@ def request(
             return _sweep(composer, overrides)
         # An experiment may choose the task too.
         place = str(config.task.get("works_in"))
+        name = str(config.hydra.runtime.choices.task)
+        if num_ranks() > 1:
+            from aerun.sharing import check_command
+
+            check_command(multirun=False, task=name, place=place)
         if place == "nothing":
             return _look(composer, config, overrides)
         if place in ("run", "part", "runs"):
-            name = config.hydra.runtime.choices.task
             which = "runs: write it on the command line, with runs=[DIR,...]."
             if place != "runs":
                 which = "a run: write it on the command line, with run=DIR."
@@ -85,11 +96,6 @@ def request(
             raise BadRequest([Mistake(typed=f"task={name}", problem=problem)])
         from aerun.ranks import together
 
-        if num_ranks() > 1:
-            from aerun.sharing import check_command
-
-            name = str(config.hydra.runtime.choices.task)
-            check_command(multirun=False, task=name, place=place)
         with together(config.device):
             return _run(composer, config)
     except BadRequest as error:
