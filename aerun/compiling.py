@@ -12,7 +12,7 @@ def missing(device: str) -> str:
 
     On a CPU it writes C++ and has it built against Python's headers.
     """
-    if device.partition(":")[0] not in ("cpu", "auto"):
+    if device != "cpu":
         return ""
     compiler = os.environ.get("CXX") or (
         "clang++" if sys.platform == "darwin" else "g++"

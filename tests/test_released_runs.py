@@ -112,6 +112,16 @@ def test_a_tracker_that_is_gone_stops_nothing(run: Path, capsys):
     assert len((run / "metrics.csv").read_text().splitlines()) == 1 + 3
 
 
+def test_a_compiled_run_needs_no_compiler_afterwards(run: Path, capsys, monkeypatch):
+    """Tasks and Python never compile; a run that goes on says that it does not."""
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    _change(run, "trainer.compile", True)
+    assert aerun.load(run).encode(np.zeros((2, 8, 8))).shape == (2, 2)
+    assert main(["-q", "task=encode", "run=run"]) == 0
+    assert main(["-q", "task=resume", "run=run", "trainer.epochs=3"]) == 0
+    assert "The run goes on without its compiler" in capsys.readouterr().err
+
+
 def test_another_format_is_refused(run: Path, capsys):
     """With both numbers; nothing is guessed."""
     _change(run, "format", 2)

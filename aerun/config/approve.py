@@ -18,7 +18,13 @@ from aerun.build import (
     sketch_objective,
     trainer_options,
 )
-from aerun.config.check import check, check_data, check_output, check_sweep
+from aerun.config.check import (
+    check,
+    check_compile,
+    check_data,
+    check_output,
+    check_sweep,
+)
 from aerun.config.compose import of_sweep, plain
 from aerun.config.explaining import explained
 from aerun.config.leftovers import without_leftovers
@@ -66,6 +72,7 @@ def approve_plain(
     tried = set() if tried is None else tried
     directory = None if output is None else _directory(config, output)
     mistakes = check(request) + check_sweep(of_sweep(config))
+    mistakes += check_compile(request)
     if output is not None and directory is not None:
         mistakes += check_output(directory, key=output)
     if mistakes:

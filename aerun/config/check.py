@@ -75,7 +75,6 @@ def check(config: Mapping[str, Any]) -> list[Mistake]:
         elif group not in _MAY_BE_NONE or config[group].get("_target_") is not None:
             mistakes += _check_node(config[group], group, everywhere, hosts.get(group))
     mistakes += _check_device(config.get("device"), config["trainer"].get("precision"))
-    mistakes += _check_compile(config.get("device"), config["trainer"].get("compile"))
     for key, tasks in _TAKEN_BY.items():
         if config.get(key) is not None:
             problem = f"only tasks on {tasks}, take it."
@@ -231,13 +230,17 @@ def _check_device(device: Any, precision: Any) -> Iterator[Mistake]:
     yield Mistake(typed=f"device={device}", problem=problem)
 
 
-def _check_compile(device: Any, compile: Any) -> Iterator[Mistake]:
-    """Compiling that is asked for needs tools; without them it is no choice of auto."""
+def check_compile(config: Mapping[str, Any]) -> list[Mistake]:
+    """Whether a run that is to be compiled can be; one that was is not asked again."""
     from aerun.compiling import missing
+    from aerun.resolving import best_device
 
-    if compile is True and (what := missing(str(device))):
+    device = str(config["device"])
+    device = best_device() if device == "auto" else device
+    if config["trainer"].get("compile") is True and (what := missing(device)):
         problem = f"{what}; or use trainer.compile=auto."
-        yield Mistake(typed="trainer.compile=true", problem=problem)
+        return [Mistake(typed="trainer.compile=true", problem=problem)]
+    return []
 
 
 def _check_features(config: Mapping[str, Any]) -> Iterator[Mistake]:
