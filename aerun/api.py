@@ -71,9 +71,9 @@ def run(overrides: Sequence[str] = ()) -> Run:
         Interrupted: A signal stopped it, as KeyboardInterrupt would.
     """
     from aerun.argv import split_flags, value_of
+    from aerun.cli.requests import request
     from aerun.config.mistakes import BadRequest, Mistake
     from aerun.logs import set_up_console
-    from aerun.requests import request
 
     flags, values = split_flags(overrides)
     if flags:

@@ -35,11 +35,6 @@ class Ranks:
         """The signal that asked one of them to stop, as all of them know."""
         self._heard: Tensor | None = None
 
-    @property
-    def is_first(self) -> bool:
-        """Whether this process is the one that writes and speaks."""
-        return self.rank == 0
-
     def part(self, size: int) -> tuple[slice, float]:
         """Which of the examples of a batch are this one's, and its share of them.
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -79,6 +80,22 @@ def swept(folder: Path, *arguments: str) -> tuple[int, str, str]:
     process = started(folder, *arguments)
     out, err = process.communicate(timeout=300)
     return process.returncode, out, err
+
+
+def stop(process: "subprocess.Popen[str]", how: str) -> None:
+    """End a sweep by Ctrl-C, which it tells how to go on after, or by kill -9."""
+    if how == "Ctrl-C":
+        os.killpg(process.pid, signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+        assert process.returncode == 130, said
+        assert "Continue with: aerun task=resume" in said
+        return
+    process.kill()
+    process.wait()
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()  # workers may hold the other ends yet
+    process.stderr.close()
 
 
 def is_alive(pid: str) -> bool:

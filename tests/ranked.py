@@ -8,6 +8,7 @@ import torch
 from making import compose
 
 from aerun.build import build, load_data
+from aerun.launched import is_first
 from aerun.ranks import Ranks, current, together
 from aerun.resolving import resolve
 from aerun.training.state import weights_of
@@ -48,7 +49,7 @@ def main(requests: list[str], out: Path) -> None:
             ranks.spread(others)
             same = ranks.total([torch.tensor(float(difference(ours, others) > 0))])
             found[request].append(float(same[0]))
-        if ranks.is_first:
+        if is_first():
             out.write_text(json.dumps(found))
 
 

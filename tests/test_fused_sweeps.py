@@ -1,13 +1,11 @@
 """Sweeps whose jobs are trained as one model: figures, failures, deaths, continuing."""
 
 import json
-import os
-import signal
 import time
 from pathlib import Path
 
 import pytest
-from launching import is_alive, started, states, swept
+from launching import is_alive, started, states, stop, swept
 
 pytestmark = [pytest.mark.slow, pytest.mark.shared]
 pytest.importorskip("greenlet", reason="needs pip install 'aerun[fused]'")
@@ -113,16 +111,7 @@ def test_a_stopped_fused_sweep_goes_on(tmp_path: Path, how: str) -> None:
         assert time.monotonic() < until
         assert process.poll() is None, process.communicate()
         time.sleep(0.05)
-    if how == "Ctrl-C":
-        os.killpg(process.pid, signal.SIGINT)
-        _, said = process.communicate(timeout=60)
-        assert process.returncode == 130, said
-        assert "Continue with: aerun task=resume" in said
-    else:
-        process.kill()
-        process.wait()
-        process.stdout.close()
-        process.stderr.close()
+    stop(process, how)
     while is_alive(found[0].stem):
         assert time.monotonic() < until + 60
         time.sleep(0.1)

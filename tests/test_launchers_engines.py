@@ -1,8 +1,6 @@
 """Sweeps on real engines: the same figures, failures, interruptions, continuing."""
 
 import json
-import os
-import signal
 import time
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ from launching import (
     rows,
     started,
     states,
+    stop,
     swept,
 )
 
@@ -103,16 +102,7 @@ def test_a_stopped_sweep_leaves_no_process_and_goes_on(
             "trainer.preview_every=0", "regularizer.moody.mood=slow")  # fmt: skip
     process = started(tmp_path, "-m", *mine, *long, *chosen)
     workers = _slow_ones(tmp_path, process)
-    if how == "Ctrl-C":
-        os.killpg(process.pid, signal.SIGINT)
-        _, said = process.communicate(timeout=60)
-        assert process.returncode == 130, said
-        assert "Continue with: aerun task=resume" in said
-    else:
-        process.kill()
-        process.wait()
-        process.stdout.close()  # workers may hold the other ends yet
-        process.stderr.close()
+    stop(process, how)
     until = time.monotonic() + 60
     while any(map(is_alive, workers)):
         assert time.monotonic() < until

@@ -6,6 +6,7 @@ from typing import Any
 
 from aerun.data import Data
 from aerun.errors import Interrupted
+from aerun.launched import is_first
 from aerun.ranks import Ranks
 from aerun.resolving import one_of_many
 from aerun.settling import settle
@@ -19,7 +20,7 @@ def settled(
     """A config without open choices; several processes take those of the first."""
     if ranks is None:
         return settle(config, data)
-    found = settle(one_of_many(config), data) if ranks.is_first else None
+    found = settle(one_of_many(config), data) if is_first() else None
     made: dict[str, Any] = ranks.told(found)
     return made
 

@@ -8,6 +8,7 @@ from typing import Any
 from aerun.build import build, load_data
 from aerun.data.sources import PLACES
 from aerun.errors import DataError
+from aerun.launched import is_first
 from aerun.ranks import current
 from aerun.rundir import RunDirectory
 from aerun.settling import threads
@@ -54,7 +55,7 @@ def resume(
         # Only a run that saved no state still needs the weights it was to start from.
         start = None if run.has_state() else starting_weights(config)
         built = build(config, data, start=start, ranks=ranks)
-        if ranks is not None and not ranks.is_first:
+        if ranks is not None and not is_first():
             if (saved := run.load_state()) is not None:
                 restore(built.training, *saved)
             follow(built.training, ranks, wish)

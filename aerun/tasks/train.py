@@ -14,6 +14,7 @@ from aerun.build import Built, build, load_data
 from aerun.data import Spec, Whitening
 from aerun.errors import Interrupted, RunFailed
 from aerun.evaluation.health import of_games
+from aerun.launched import is_first
 from aerun.ranks import current
 from aerun.rundir import WHITENING, RunDirectory, resume_command
 from aerun.settling import threads
@@ -52,11 +53,10 @@ def train(
     config = settled(config, data, ranks)
     run = RunDirectory(directory)
     with stop_signals() as wish, threads(config["trainer"]["threads"]):
-        first = ranks is None or ranks.is_first
-        if first:
+        if is_first():
             write_config(run, config, data.spec)
         built = build(config, data, start=starting_weights(config), ranks=ranks)
-        if ranks is not None and not first:
+        if ranks is not None and not is_first():
             follow(built.training, ranks, wish)
             return {}
         recorder = Recorder(config, built, run, adviser)

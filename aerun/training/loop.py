@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from aerun.launched import is_first
 from aerun.objective import Objective
 from aerun.options import seconds
 from aerun.ranks import Ranks
@@ -207,8 +208,7 @@ class Training:
             self.flush()
             yield self._picture(f"step_{self.position.step:06d}")
             self.phase.objective.train()
-        records = self.ranks is None or self.ranks.is_first
-        if records and isinstance(self.options.checkpoint_every, str):
+        if is_first() and isinstance(self.options.checkpoint_every, str):
             waited = time.monotonic() - self._saved_at
             if waited >= seconds(self.options.checkpoint_every):
                 yield from self._state_due()

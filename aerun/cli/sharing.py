@@ -6,7 +6,7 @@ from typing import Any
 
 from aerun.config.check import check_ranks
 from aerun.config.mistakes import BadRequest, Mistake
-from aerun.launched import num_ranks
+from aerun.launched import is_first, num_ranks
 from aerun.ranks import current
 
 
@@ -54,4 +54,4 @@ def claimed_for_all(request: Mapping[str, Any], claim: Callable[[], Path]) -> Pa
         return claim()
     check_parts(request)
     ranks.wait()  # until all have seen that the place is free
-    return Path(ranks.told(claim() if ranks.is_first else None))
+    return Path(ranks.told(claim() if is_first() else None))

@@ -64,9 +64,9 @@ def _carry_out(flags: Sequence[str], overrides: Sequence[str]) -> None:
     import logging
     from contextlib import nullcontext, redirect_stdout
 
+    from aerun.cli.requests import request
     from aerun.config.answers import answer
     from aerun.logs import set_up_console
-    from aerun.requests import request
 
     level = console_level(flags) if is_first() else logging.CRITICAL
     set_up_console(level)

@@ -43,7 +43,7 @@ def request(
     task = (value_of("task", overrides) or "train").strip("'\"")
     place = composer.works_in(task)
     if num_ranks() > 1:
-        from aerun.sharing import check_command
+        from aerun.cli.sharing import check_command
 
         check_command(multirun=multirun, task=task, place=place)
     if multirun and place in NO_NEW_RUN:
@@ -83,7 +83,7 @@ def _new_run(composer: Any, typed: Sequence[str], *, multirun: bool) -> Any:
         place = str(config.task.get("works_in"))
         name = str(config.hydra.runtime.choices.task)
         if num_ranks() > 1:
-            from aerun.sharing import check_command
+            from aerun.cli.sharing import check_command
 
             check_command(multirun=False, task=name, place=place)
         if place == "nothing":
@@ -119,8 +119,8 @@ def _run(composer: Any, config: "DictConfig") -> Path:
     from hydra.types import HydraContext
     from omegaconf import open_dict, read_write
 
+    from aerun.cli.sharing import claimed_for_all
     from aerun.config.approve import approve, claim_output
-    from aerun.sharing import claimed_for_all
     from aerun.sweeps.job import run_job as job
     from aerun.wiring import make
 
@@ -159,9 +159,9 @@ def _resume(overrides: Sequence[str]) -> Path:
     told(config)
     from contextlib import nullcontext
 
+    from aerun.cli.sharing import check_parts
     from aerun.ranks import together
     from aerun.recording import recorded
-    from aerun.sharing import check_parts
 
     check_parts(config)
     with (
