@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_large_folder import PEAK, ask
+from test_large_folder import PEAK, ask, need_room
 
 pytestmark = pytest.mark.slow
 
@@ -19,6 +19,7 @@ FEW = ["model.hidden=[16]", "model.code=8", "trainer.max_steps=5", "trainer.thre
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A file of images in colour, and a run that has seen some of them."""
     place = tmp_path_factory.mktemp("encoded")
+    need_room(place, 4e9)
     generator = np.random.default_rng(0)
     images = np.lib.format.open_memmap(
         place / "images.npy", "w+", np.uint8, (NUMBER, 3, SIDE, SIDE)

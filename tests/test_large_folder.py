@@ -44,6 +44,7 @@ sys.exit(main(sys.argv[1:]) or "no step was made")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder with 20,000 colour images, and where runs and their cache go."""
     place = tmp_path_factory.mktemp("large")
+    need_room(place, 6e9)
     random = np.random.default_rng(0)
     for i in range(CLASSES):
         (place / "images" / f"class {i}").mkdir(parents=True)
@@ -53,6 +54,12 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         image.save(place / "images" / f"class {i % CLASSES}" / f"{i:05d}.jpg")
     yield place
     shutil.rmtree(place)  # pytest would keep several times 4 GB
+
+
+def need_room(place: Path, size: float) -> None:
+    """Without so many bytes of disk, tests that write as much are skipped."""
+    if shutil.disk_usage(place).free < size:
+        pytest.skip(f"needs {size / 1e9:.0f} GB of disk")
 
 
 def ask(place: Path, script: str, name: str, *arguments: str) -> float:

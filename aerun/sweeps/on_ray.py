@@ -13,6 +13,9 @@ from aerun.sweeps.worker import Order, Report, fulfil
 
 _PATIENCE = 60.0
 """Seconds that jobs have to end after they were asked to."""
+_STORE = 100 * 2**20
+"""Bytes that Ray keeps for what travels, on a machine of ours: orders are small. It
+would take 30 % of the memory, on disk where there is no shared memory of that size."""
 
 
 @dataclass(kw_only=True, eq=False)
@@ -82,7 +85,7 @@ class RayLauncher(ParallelLauncher):
             "log_to_driver": printed_level() <= logging.INFO,
         }
         if self.address == "local":
-            options["include_dashboard"] = False
+            options |= {"include_dashboard": False, "object_store_memory": _STORE}
         return {**options, **self.init}
 
     def _remote(self) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Presets, ``+sweep=NAME``: what they sweep joins what was typed, and is checked."""
 
-import logging
 from collections.abc import Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import replace
 from typing import Any
 
@@ -15,8 +15,6 @@ from aerun.config.leftovers import choices_of, options_of
 from aerun.config.mistakes import BadRequest, Mistake
 from aerun.options import show
 from aerun.sweeps.params import merged, nested, replaced
-
-log = logging.getLogger("aerun")
 
 
 def with_presets(
@@ -59,10 +57,14 @@ def with_presets(
         origins = dict(_origins(composer, presets))
         mistakes = as_typed(error.mistakes, [*overrides, *typed])
         raise BadRequest(_placed(m, origins) for m in mistakes) from None
-    if given_way := replaced(params, rest):
-        name = f"+sweep={','.join(presets)}" if presets else "hydra.sweeper.params"
-        log.info("%s was typed: %s gives way.", ", ".join(given_way), name)
+    given_way = ", ".join(replaced(params, rest))
+    name = f"+sweep={','.join(presets)}" if presets else "hydra.sweeper.params"
+    to_tell.set(f"{given_way} was typed: {name} gives way." if given_way else None)
     return overrides
+
+
+to_tell: ContextVar[str | None] = ContextVar("to_tell", default=None)
+"""What is said of the presets, once every job is found to be good."""
 
 
 def _without_choice(composer: Composer, meant: Sequence[str]) -> list[str]:

@@ -33,6 +33,7 @@ from aerun.sweeps.parallel import ParallelLauncher
 from aerun.sweeps.places import free_place, next_place
 from aerun.sweeps.planning import Composed, Planned, current, is_option, plan, quoted
 from aerun.sweeps.plugins import check_launcher
+from aerun.sweeps.presets import to_tell
 from aerun.sweeps.summary import finish, write_rows
 
 log = logging.getLogger("aerun")
@@ -102,6 +103,8 @@ class Sweep:
         Raises:
             RunDirectoryError: It is in use.
         """
+        if said := to_tell.get():
+            log.info("%s", said)
         if not self.continued:
             self.folder = claim_output(self.config, "hydra.sweep.dir").absolute()
             self.manifest = Manifest(self.folder)

@@ -97,12 +97,15 @@ def test_what_is_typed_replaces_what_a_preset_sweeps(params, typed, left) -> Non
     [(["seed=0,1"], ["seed was typed: +sweep=seeds gives way."]), ([], [])],
 )
 def test_it_is_said_that_a_preset_gives_way(
-    caplog: pytest.LogCaptureFixture, typed: list[str], said: list[str]
+    accepted: Accepted,
+    capsys: pytest.CaptureFixture[str],
+    typed: list[str],
+    said: list[str],
 ) -> None:
     """It adds nothing then, when a sweep is continued for example."""
-    caplog.set_level("INFO")
-    planned("+sweep=seeds", *typed)
-    assert caplog.messages == said
+    accepted("-m", "+sweep=seeds", *typed)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if "gives way" in line] == said
 
 
 @pytest.mark.parametrize(
