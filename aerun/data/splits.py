@@ -151,6 +151,10 @@ class Examples(Protocol):
         """Examples [B, *shape] at ``indices`` [B]."""
 
     @property
+    def is_streamed(self) -> bool:
+        """Whether a batch is read from a file, or sent to the device."""
+
+    @property
     def shape(self) -> tuple[int, ...]:
         """Of one example."""
 
@@ -204,6 +208,13 @@ class Split:
         """Of one example."""
         return self.spec.shape
 
+    @property
+    def is_streamed(self) -> bool:
+        """Whether they are in a file, or too many for the memory of the device."""
+        if isinstance(self.stored, Tensor):
+            return self.stored.device.type != self.device.type
+        return True
+
     def __len__(self) -> int:
         """Number of examples."""
         return len(self.stored) if self.index is None else len(self.index)
@@ -227,23 +238,27 @@ class Split:
             if self.index is not None:
                 indices = torch.from_numpy(self.index[_on_host(indices)])
             if isinstance(indices, slice) or not self.stored.is_contiguous():
-                return self.stored[indices]
+                return self._sent(self.stored[indices])
             indices = indices.to(self.stored.device)
             # Ten times as fast as self.stored[indices], in the same strides: by those
             # of grey images convolutions choose how they compute.
             shape, strides = self.stored.shape[1:], self.stored.stride()
             rows = self.stored.new_empty_strided((len(indices), *shape), strides)
-            return torch.index_select(self.stored, 0, indices, out=rows)
+            return self._sent(torch.index_select(self.stored, 0, indices, out=rows))
         places = _on_host(indices)
         mapped = self.stored[places if self.index is None else self.index[places]]
-        return torch.from_numpy(mapped).to(self._scaled_on)
+        return self._sent(torch.from_numpy(mapped))
+
+    def _sent(self, rows: Tensor) -> Tensor:
+        """Rows where they are to be scaled; pinned, a GPU fetches them by itself."""
+        if self._scaled_on.type == "cuda" and rows.device.type == "cpu":
+            return rows.pin_memory().to(self._scaled_on, non_blocking=True)
+        return rows.to(self._scaled_on)
 
     def to(self, device: torch.device, dtype: torch.dtype) -> "Split":
         """The same examples in batches on a device, scaled into ``dtype``."""
         stored = self.stored
-        if isinstance(stored, Tensor) and not (
-            device.type == "mps" and stored.dtype == torch.float64
-        ):
+        if isinstance(stored, Tensor) and _is_held(stored, device):
             stored = stored.to(device)
         return Split(
             stored,
@@ -286,6 +301,15 @@ class Split:
             device=self.device,
             dtype=self.dtype,
         )
+
+
+def _is_held(stored: Tensor, device: torch.device) -> bool:
+    """Whether examples move to a device once; else each batch does."""
+    if device.type == "mps":
+        return stored.dtype != torch.float64
+    if device.type == "cuda":  # what is left is for the model and its steps
+        return stored.nbytes <= torch.cuda.mem_get_info(device)[0] // 2
+    return True
 
 
 def _on_host(indices: Tensor | slice) -> np.ndarray | slice:

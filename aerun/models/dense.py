@@ -77,7 +77,7 @@ class DenseLevel(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map [B, *input_shape] to [B, *output_shape]."""
         weight = self.weight.t() if self.transposed else self.weight
-        inputs = x.flatten(1)
+        inputs = x if x.dim() == 2 else x.flatten(1)
         if self.centre is not None:
             if self.training and remembers():
                 self.centre.see(batch_mean(inputs.detach()))

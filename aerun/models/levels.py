@@ -60,7 +60,7 @@ class Backward(nn.Module):
     def forward(self, latent: Tensor) -> Tensor:
         """Map codes [B, ...] to raw outputs [B, *shape], not activated yet."""
         hidden = latent
-        for level in reversed(self.levels):
+        for level in reversed([*self.levels]):  # of the list itself it takes longer
             hidden = level(hidden)
         return hidden
 

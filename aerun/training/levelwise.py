@@ -91,6 +91,11 @@ class Codes:
         """Number of examples."""
         return len(self.examples)
 
+    @property
+    def is_streamed(self) -> bool:
+        """Whether a batch is: not here, the levels below serve one thread only."""
+        return False
+
     @torch.no_grad()
     def gather(self, indices: Tensor | slice) -> Tensor:
         """Codes [B, *shape] at ``indices`` [B]."""

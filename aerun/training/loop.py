@@ -2,11 +2,13 @@
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from aerun.data.ahead import in_turn
 from aerun.launched import is_first
 from aerun.objective import Objective
 from aerun.options import seconds
@@ -158,13 +160,18 @@ class Training:
         while not self.finished:
             if position.batch == 0:
                 self.order_state = self.generator.get_state()
-            order = self._order()
-            self.phase.objective.train()
-            while position.batch < self.steps_per_epoch and not self._out_of_steps():
-                start = position.batch * size
-                self._step(order[start : start + size])
-                yield from self._after_step()
+            left = self._order()[position.batch * size :]
+            # Jobs that are trained as one would have a thread each.
+            ahead = taken_elsewhere.get() is None
+            with closing(in_turn(self.phase.split, left, size, ahead=ahead)) as batches:
+                self.phase.objective.train()
+                while self._has_batches() and not self._out_of_steps():
+                    self._step(next(batches))
+                    yield from self._after_step()
             yield from self._end_epoch()
+
+    def _has_batches(self) -> bool:
+        return self.position.batch < self.steps_per_epoch
 
     def _order(self) -> Tensor:
         """The running epoch's permutation, the same before and after a resume."""
@@ -176,7 +183,7 @@ class Training:
             len(self.phase.split), generator=generator, device=self.device
         )
 
-    def _step(self, indices: Tensor) -> None:
+    def _step(self, x: Tensor) -> None:
         position = self.position
         total = self.total_steps
         share = position.phase_step / max(total, 1)
@@ -184,14 +191,13 @@ class Training:
         knobs = self.knobs.tensors(
             position.phase_step, total, device=self.device, dtype=self.dtype
         )
-        x = self.phase.split.gather(indices)
         values = [step(x, knobs, self.generator, lr) for step in self.steps]
         decay = self.options.ema
         if self.averages is not None and decay is not None:
             weights = [p.detach() for p in self.phase.objective.parameters()]
             torch._foreach_lerp_(self.averages, weights, 1 - decay)
         self._pending.append(torch.cat(values) if len(values) > 1 else values[0])
-        position.rows.append([float(len(indices))])
+        position.rows.append([float(len(x))])
         position.batch += 1
         position.step += 1
         position.phase_step += 1
