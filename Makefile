@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 # Quick tests share the cores, file by file; slow ones measure, and have them alone.
 PARALLEL := -n auto --dist loadfile
 
-.PHONY: help install run test test-all lint format smoke golden bench clean
+.PHONY: help install run test test-all lint format smoke golden bench reproduce clean
 .DEFAULT_GOAL := help
 
 help:  ## show this list
@@ -50,6 +50,10 @@ golden: $(READY)  ## accept the first steps of every experiment as they are now
 
 bench: $(READY)  ## our speed as ratios to a bare loop, the lecture's script and pythae
 	cd tests/bench && ../../$(BIN)/python bench.py
+
+reproduce: $(READY)  ## the figures of lecture and papers: TIER=quick, ONLY=NAME, MISSING=1
+	cd tests/reproduce && ../../$(BIN)/python reproduce.py $(if $(TIER),--tier $(TIER)) \
+		$(if $(ONLY),--only $(ONLY)) $(if $(MISSING),--missing)
 
 clean:  ## remove caches and builds, but no run and no environment
 	rm -rf build dist .pytest_cache .ruff_cache .mypy_cache *.egg-info

@@ -34,6 +34,7 @@ def with_presets(
         BadRequest: A preset without ``-m``; several, but no list of them; a preset has
             a key that nothing chosen has, or a value that cannot be.
     """
+    to_tell.set(None)
     meant = composer.as_groups(typed)
     rest = _without_choice(composer, meant)
     presets = options_of("sweep", config.hydra)

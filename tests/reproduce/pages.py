@@ -1,0 +1,115 @@
+"""docs/results.md and the README's table, from what is kept; nothing typed by hand."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from carrying import Place
+from targets import Figure, Row, spread
+
+_HEAD = """# Results
+
+Every row is made by `make reproduce`, or `make reproduce ONLY=NAME`: on MNIST, whole
+test set, pixels in [0, 1], one thread. Nothing here is typed by hand: targets are in
+[targets.yaml](targets.yaml), what was found lies in `results/`. *Ours* is the mean of
+the seeds, with their standard deviation where there are several. *Published* is what
+longer training gave elsewhere; *plain* the same without what the row is about, or PCA.
+
+"""
+_COLUMNS = (
+    "row", "system", "command", "figure", "taught or published", "target", "ours",
+    "plain or PCA", "minutes", "verdict",
+)  # fmt: skip
+
+
+def results(rows: Sequence[Row], place: Place) -> str:
+    """The page."""
+    lines = [_line(_COLUMNS), _line(["---"] * len(_COLUMNS))]
+    whys = []
+    for row in rows:
+        lines += [_line(cells) for cells in _cells(row, place)]
+        whys += list(_whys(row, place))
+    text = _HEAD + "\n".join(lines) + "\n"
+    if whys:
+        text += "\n## What was not reached, and why\n\n" + "\n".join(whys) + "\n"
+    return text
+
+
+def short(rows: Sequence[Row], place: Place) -> str:
+    """The README's table: a line per system, its first figure."""
+    columns = ("system", "command", "figure", "target", "ours", "verdict")
+    lines = [_line(columns), _line(["---"] * len(columns))]
+    for row in rows:
+        _, system, command, figure, _, target, ours, _, _, verdict = next(
+            _cells(row, place)
+        )
+        lines.append(_line([system, command, figure, target, ours, verdict]))
+    return "\n".join(lines)
+
+
+def _cells(row: Row, place: Place) -> Iterator[list[str]]:
+    kept = place.found(row)
+    found = kept.get("seeds", {})
+    stale = bool(found) and kept["asked"] != row.fingerprint()
+    for number, figure in enumerate(row.figures):
+        first = number == 0
+        yield [
+            f"`{row.key}`" if first else "",
+            row.system if first else "",
+            f"`{row.command}`" if first else "",
+            figure.name,
+            _others(figure),
+            figure.asked,
+            _ours(figure, found),
+            _mean(figure.plain, found),
+            _minutes(found) if first else "",
+            "stale: options changed since" if stale else _verdict(figure, found),
+        ]
+
+
+def _others(figure: Figure) -> str:
+    if figure.published is not None:
+        return f"{figure.published:g} ({figure.source})"
+    return "" if figure.taught is None else f"{figure.taught}"
+
+
+def _values(figure: Figure, found: dict[str, Any]) -> list[float]:
+    return [figure.value(result["values"]) for result in found.values()]
+
+
+def _ours(figure: Figure, found: dict[str, Any]) -> str:
+    if not found:
+        return ""
+    mean, deviation = spread(_values(figure, found))
+    if deviation is None:
+        return f"{mean:.4g}"
+    return f"{mean:.4g} +- {deviation:.2g} ({len(found)})"
+
+
+def _mean(name: str | None, found: dict[str, Any]) -> str:
+    if name is None or not found:
+        return ""
+    mean, _ = spread([result["values"][name] for result in found.values()])
+    return f"{mean:.4g}"
+
+
+def _minutes(found: dict[str, Any]) -> str:
+    if not found:
+        return ""
+    mean, _ = spread([result["minutes"] for result in found.values()])
+    return f"{mean:.1f}"
+
+
+def _verdict(figure: Figure, found: dict[str, Any]) -> str:
+    return figure.verdict(_values(figure, found)) if found else "not run"
+
+
+def _whys(row: Row, place: Place) -> Iterator[str]:
+    found = place.found(row).get("seeds", {})
+    for figure in row.figures:
+        if found and figure.verdict(_values(figure, found)) == "not reached":
+            why = figure.why or "not analysed yet"
+            yield f"- `{row.key}`, {figure.name}: {why}."
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"

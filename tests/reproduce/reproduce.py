@@ -1,0 +1,94 @@
+"""``make reproduce``: runs the systems of lecture and papers, writes what they reach.
+
+Runs that were stopped go on where they were; those that are finished here are not made
+again. As many at a time as there are cores, each with one thread.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any
+
+from carrying import Failed, Place, carry_out, keep, seeds_left
+from pages import results
+from targets import ROOT, Row, read
+
+from aerun.progress import progress_bar
+from aerun.settling import num_cores
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run what is asked for; 1 where a command failed."""
+    rows = read()
+    asked = _parser([row.key for row in rows]).parse_args(arguments)
+    place = Place(runs=asked.runs.resolve(), kept=asked.results.resolve())
+    wanted = [
+        row
+        for row in rows
+        if (row.key in asked.only if asked.only else asked.tier in ("full", row.tier))
+    ]
+    number = 1 if asked.tier == "quick" else asked.seeds
+    work = [
+        (row, seed)
+        for row in wanted
+        for seed in (
+            seeds_left(row, place, number)
+            if asked.missing
+            else range(min(number, row.seeds))
+        )
+    ]
+    failed = 0 if asked.pages else _run(work, place, asked.jobs)
+    asked.page.write_text(results(rows, place), encoding="utf-8")
+    print(f"Written: {asked.page}")
+    return min(failed, 1)
+
+
+def _parser(keys: Sequence[str]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__)
+    add = parser.add_argument
+    add("--tier", choices=["quick", "full"], default="full", help="which rows")
+    add("--only", nargs="+", default=[], choices=keys, metavar="NAME", help="of them")
+    add("--seeds", type=int, default=100, help="at most, of each row")
+    add("--missing", action="store_true", help="only rows whose figures are not kept")
+    add("--jobs", type=int, default=num_cores(), help="rows at a time")
+    add("--pages", action="store_true", help="run nothing, only write the pages")
+    add("--runs", type=Path, default=ROOT / "outputs/reproduce")
+    add("--results", type=Path, default=ROOT / "docs/results")
+    add("--page", type=Path, default=ROOT / "docs/results.md")
+    return parser
+
+
+def _run(work: Sequence[tuple[Row, int]], place: Place, jobs: int) -> int:
+    """Carry out rows and seeds, several at a time; how many failed."""
+    rows = {row.key for row, _ in work}
+    print(f"{len(work)} runs of {len(rows)} rows, in {place.runs}", flush=True)
+    failed = 0
+    with (
+        progress_bar(len(work), unit="run", description="Reproducing") as bar,
+        ThreadPoolExecutor(jobs) as pool,
+    ):
+        going: dict[Any, tuple[Row, int]] = {
+            pool.submit(carry_out, row, seed, place): (row, seed) for row, seed in work
+        }
+        try:
+            for done in as_completed(going):
+                row, seed = going[done]
+                try:
+                    said = keep(row, seed, done.result(), place)
+                    print(f"{row.key}, seed {seed}: {said}", flush=True)
+                except Failed as error:
+                    failed += 1
+                    print(f"{row.key}, seed {seed}: {error}", file=sys.stderr)
+                bar.update()
+        except KeyboardInterrupt:
+            pool.shutdown(wait=False, cancel_futures=True)
+            print("Stopped; the same command goes on.", file=sys.stderr)
+            os._exit(130)
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main())

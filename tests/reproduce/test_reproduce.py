@@ -1,0 +1,230 @@
+"""Reproduction: what rows ask for can be run, and pages say what was found."""
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from carrying import Failed, Place, carry_out, keep, seeds_left
+from making import later
+from pages import results, short
+from reproduce import main
+from targets import Figure, Row, read, spread
+
+from aerun.config.check import check
+
+ROWS = read()
+
+
+class Runs:
+    """Stands for the command: writes what runs leave, and can be killed."""
+
+    def __init__(self, **metrics: float) -> None:
+        self.metrics, self.asked = metrics, list[list[str]]()
+        self.dies = self.busy = 0
+
+    def __call__(self, *arguments: str) -> str:
+        self.asked.append(list(arguments))
+        given = dict(text.split("=", 1) for text in arguments if "=" in text)
+        folder = Path(given.get("run") or given["hydra.run.dir"])
+        if given.get("task") not in (None, "resume"):
+            made = folder / given["task"]
+            made.mkdir()
+            figures = {"nll": {"value": 90.0}, "said": {"value": None}}
+            (made / "evaluation.json").write_text(json.dumps({"figures": figures}))
+            return f"{made}\n"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "config.yaml").write_text("")
+        if self.busy:
+            self.busy -= 1
+            raise Failed(f"{folder} is a run in another process")
+        if self.dies:
+            self.dies -= 1
+            raise Failed("killed")
+        summary = {"status": "completed", "seconds": 90, "metrics": self.metrics}
+        summary["versions"] = {"torch": "2"}
+        (folder / "summary.json").write_text(json.dumps(summary))
+        return f"{folder}\n"
+
+
+def row(**changes: Any) -> Row:
+    """A row of two runs and a task, with two figures."""
+    figures = [
+        Figure(name="mse", of="test/mse", at_most=0.2, plain="plain/test/mse"),
+        Figure(name="NLL", of="evaluate/nll", at_most=91, published=86, source="B"),
+    ]
+    about: dict[str, Any] = {
+        "key": "mine", "system": "Mine", "section": 1, "tier": "quick", "seeds": 2,
+        "request": ["model=vae"], "beside": {"plain": ["model=simple"]},
+        "tasks": {"evaluate": ["task=evaluate"]}, "figures": figures,
+    }  # fmt: skip
+    return Row(**{**about, **changes})
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    """Folders of its own, and a command that only pretends."""
+    runs: Any = Runs(**{"test/mse": 0.1})
+    return Place(runs=tmp_path / "runs", kept=tmp_path / "kept", run=runs, patience=0.0)
+
+
+@pytest.mark.parametrize(
+    "mine",
+    [row if row.key in ("pca", "aae") else later(row) for row in ROWS],
+    ids=lambda row: row.key,
+)
+def test_what_a_row_asks_for_is_a_good_request(mine: Row) -> None:
+    """Its runs and those beside them pass the check."""
+    for config in mine.configs():
+        assert check(config) == []
+        assert config["dataset"]["_target_"] == "aerun.data.mnist"
+
+
+def test_the_command_of_a_row_can_be_typed() -> None:
+    """What a shell would take apart is quoted."""
+    mine = row(request=["experiment=lecture/vae", "model.hidden=[8, 4]"])
+    assert mine.command == "aerun experiment=lecture/vae 'model.hidden=[8, 4]'"
+
+
+@pytest.mark.parametrize(
+    ("asked", "value", "said"),
+    [
+        ({"at_most": 1.0}, 1.0, "reached"),
+        ({"at_most": 1.0}, 1.1, "not reached"),
+        ({"at_least": 1.0}, 0.9, "not reached"),
+        ({"at_least": 1.0, "at_most": 2.0}, 2.5, "not reached"),
+        ({"at_most": 91.0, "published": 86.0}, 90.0, "within the scaled target"),
+        ({"at_most": 91.0, "published": 86.0}, 85.0, "reached"),
+        ({"at_least": 120.0, "published": 214.0}, 200.0, "within the scaled target"),
+        ({"at_least": 120.0, "published": 214.0}, 239.0, "reached"),
+        ({"at_most": 1.0}, math.nan, "not reached"),
+    ],
+)
+def test_a_verdict_compares_with_the_target_and_with_the_published(
+    asked: dict[str, float], value: float, said: str
+) -> None:
+    """In the direction in which the target is better."""
+    source = {"source": "somebody"} if "published" in asked else {}
+    assert Figure(name="a", of="b", **asked, **source).verdict([value]) == said  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("figures: [{name: a, of: b}]", "a: mine: a: needs at_most or at_least"),
+        ("figures: [{name: a, of: b, at_most: 1, published: 2}]", "belong together"),
+        ("figures: [{name: a, of: b, at_mots: 1}]", "at_mots"),
+        ("system: mine", "figures"),
+    ],
+)
+def test_a_mistake_in_the_targets_names_its_row(
+    tmp_path: Path, text: str, said: str
+) -> None:
+    """Before anything runs."""
+    path = tmp_path / "a"
+    path.write_text(f"mine: {{{text}}}")
+    with pytest.raises(ValueError, match=r"^a: mine: ") as error:
+        read(path)
+    assert said in str(error.value)
+
+
+def test_values_are_those_of_the_run_of_tasks_and_of_runs_beside(place: Place) -> None:
+    """Only those that figures need, with the time that all of it took."""
+    found = carry_out(row(), 1, place)
+    assert found["values"] == {
+        "evaluate/nll": 90.0, "plain/test/mse": 0.1, "test/mse": 0.1
+    }  # fmt: skip
+    assert found["minutes"] >= 3.0
+    first, *_ = place.run.asked  # type: ignore[attr-defined]
+    where = f"hydra.run.dir={place.runs}/mine/1/run"
+    assert first == ["-q", "model=vae", "seed=1", where, "trainer.threads=1"]
+
+
+def test_a_reproduction_that_was_killed_goes_on(place: Place) -> None:
+    """The run that was begun is resumed, finished ones and tasks are not made again."""
+    place.run.dies = 1  # type: ignore[attr-defined]
+    with pytest.raises(Failed, match="killed"):
+        carry_out(row(), 0, place)
+    place.run.busy = 2  # type: ignore[attr-defined]
+    first = carry_out(row(), 0, place)
+    asked = place.run.asked  # type: ignore[attr-defined]
+    resumed = ["-q", "task=resume", f"run={place.runs}/mine/0/run"]
+    assert asked[1:4] == [resumed] * 3
+    number = len(asked)
+    assert carry_out(row(), 0, place) == first
+    assert len(asked) == number
+
+
+def test_a_value_that_no_run_gives_is_named(place: Place) -> None:
+    """A figure's name that is misspelt for example."""
+    figure = Figure(name="a", of="test/msee", at_most=1)
+    with pytest.raises(Failed, match="mine: there is no test/msee"):
+        carry_out(row(figures=[figure]), 0, place)
+
+
+def test_what_is_kept_is_known_by_what_was_asked(place: Place) -> None:
+    """Seeds that are there are left out; changed options make all of them stale."""
+    mine = row()
+    for seed in range(2):
+        assert keep(mine, seed, carry_out(mine, seed, place), place) == "new"
+    assert seeds_left(mine, place, 10) == []
+    assert keep(mine, 1, carry_out(mine, 1, place), place) == "as kept"
+    changed = carry_out(mine, 1, place)
+    changed["values"]["test/mse"] = 0.3
+    assert keep(mine, 1, changed, place) == "differs: test/mse 0.3, kept 0.1"
+    other = replace(mine, request=["model=vae", "model.code=3"])
+    assert seeds_left(other, place, 10) == [0, 1]
+    assert "stale: options changed since" in results([other], place)
+    keep(other, 0, carry_out(other, 0, place), place)
+    assert list(place.found(other)["seeds"]) == ["0"]
+
+
+def test_the_page_shows_mean_deviation_target_and_verdict(place: Place) -> None:
+    """One line per figure; what is not reached has its reason below the table."""
+    mine = row()
+    keep(mine, 0, carry_out(mine, 0, place), place)
+    place.run.metrics["test/mse"] = 0.5  # type: ignore[attr-defined]
+    keep(mine, 1, carry_out(mine, 1, place), place)
+    lines = results([mine, row(key="later")], place).splitlines()
+    (first,) = [line for line in lines if line.startswith("| `mine`")]
+    assert "| mse |  | at most 0.2 | 0.3 +- 0.28 (2) | 0.3 |" in first
+    assert first.endswith("| not reached |")
+    (second,) = [line for line in lines if "NLL" in line and "90" in line]
+    assert "| 86 (B) | at most 91 | 90 +- 0 (2) |" in second
+    assert second.endswith("| within the scaled target |")
+    assert lines[-1] == "- `mine`, mse: not analysed yet."
+    assert sum(line.endswith("| not run |") for line in lines) == 2
+    assert "| Mine | `aerun model=vae` | mse | at most 0.2 |" in short([mine], place)
+
+
+def test_of_one_seed_there_is_no_deviation() -> None:
+    """And of several it is that of a sample."""
+    assert spread([2.0]) == (2.0, None)
+    assert spread([1.0, 3.0]) == (2.0, pytest.approx(math.sqrt(2)))
+
+
+def test_the_pages_can_be_written_without_a_run(tmp_path: Path) -> None:
+    """From what is kept; every row of the targets is on them."""
+    page = tmp_path / "page.md"
+    assert main(["--pages", "--page", str(page)]) == 0
+    text = page.read_text()
+    assert all(f"| `{row.key}` |" in text for row in ROWS)
+
+
+@pytest.mark.slow
+@pytest.mark.shared
+def test_a_row_is_made_by_the_command_itself(tmp_path: Path) -> None:
+    """Trained, evaluated and kept; made again it is the same to the last digit."""
+    figures = [
+        Figure(name="mse", of="test/mse", at_most=1, over="pca/mse"),
+        Figure(name="probe", of="evaluate/linear_probe", at_least=0),
+    ]
+    few = ["dataset=digits", "trainer.max_steps=20", "dataset.limit=200"]
+    mine = row(request=few, beside={}, figures=figures)
+    first, second = (
+        Place(runs=tmp_path / name, kept=tmp_path / "kept") for name in ("a", "b")
+    )
+    assert keep(mine, 0, carry_out(mine, 0, first), first) == "new"
+    assert keep(mine, 0, carry_out(mine, 0, second), second) == "as kept"
