@@ -52,7 +52,7 @@ bench: $(READY)  ## our speed as ratios to a bare loop, the lecture's script and
 	cd tests/bench && ../../$(BIN)/python bench.py
 
 reproduce: $(READY)  ## the figures of lecture and papers: TIER=quick, ONLY=NAME, MISSING=1
-	cd tests/reproduce && ../../$(BIN)/python reproduce.py $(if $(TIER),--tier $(TIER)) \
+	$(BIN)/python tests/reproduce/reproduce.py $(if $(TIER),--tier $(TIER)) \
 		$(if $(ONLY),--only $(ONLY)) $(if $(MISSING),--missing)
 
 clean:  ## remove caches and builds, but no run and no environment

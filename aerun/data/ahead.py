@@ -3,6 +3,7 @@
 from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
+from functools import cache
 from typing import Any
 
 import torch
@@ -48,8 +49,7 @@ def in_turn(
 
 def _gathering(split: Examples) -> Callable[[Tensor], Callable[[], Tensor]]:
     """How to begin with a batch in one thread, and to take it in another."""
-    on_gpu = split.device.type == "cuda"
-    stream: Any = torch.cuda.Stream(split.device) if on_gpu else None
+    stream = _stream(split.device) if split.device.type == "cuda" else None
 
     def gather(places: Tensor) -> Callable[[], Tensor]:
         with nullcontext() if stream is None else torch.cuda.stream(stream):
@@ -66,3 +66,9 @@ def _gathering(split: Examples) -> Callable[[Tensor], Callable[[], Tensor]]:
         return take
 
     return gather
+
+
+@cache
+def _stream(device: torch.device) -> Any:
+    """The one beside that of the steps: memory is reused within a stream alone."""
+    return torch.cuda.Stream(device)

@@ -103,8 +103,6 @@ class Sweep:
         Raises:
             RunDirectoryError: It is in use.
         """
-        if said := to_tell.get():
-            log.info("%s", said)
         if not self.continued:
             self.folder = claim_output(self.config, "hydra.sweep.dir").absolute()
             self.manifest = Manifest(self.folder)
@@ -115,6 +113,8 @@ class Sweep:
         except RunDirectoryError:
             problem = f"{self.folder} is a sweep that runs in another process; wait for"
             raise RunDirectoryError(f"{problem} it or stop it first") from None
+        if said := to_tell.get():
+            log.info("%s", said)
         typed = [text for text in typed if not text.startswith("hydra.sweep.dir=")]
         sources = self.config.hydra.runtime.config_sources
         own = next((s.path for s in sources if s.provider == "--config-dir"), None)

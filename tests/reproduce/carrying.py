@@ -2,6 +2,8 @@
 
 import json
 import math
+import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -12,6 +14,9 @@ from typing import Any
 
 from targets import Row
 
+from aerun.locks import awaited_lock
+from aerun.rundir import holds_run
+
 Run = Callable[..., str]
 """Carries out a command line; what it prints."""
 
@@ -20,21 +25,40 @@ class Failed(Exception):
     """A command ended badly; says which, and what it said."""
 
 
-def command(*arguments: str) -> str:
-    """Run ``aerun`` in a process of its own; what it prints on its standard output.
+class Commands:
+    """Runs ``aerun`` in processes of their own, and stops them when asked to."""
 
-    Raises:
-        Failed: Its exit code is not 0.
-    """
-    done = subprocess.run(
-        [sys.executable, "-m", "aerun", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        raise Failed(f"aerun {' '.join(arguments)}\n{done.stderr.strip()}")
-    return done.stdout.strip()
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._living: set[subprocess.Popen[str]] = set()
+
+    def __call__(self, *arguments: str) -> str:
+        """What a command prints on its standard output.
+
+        Raises:
+            Failed: Its exit code is not 0.
+        """
+        process = subprocess.Popen(
+            [sys.executable, "-m", "aerun", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self._living.add(process)
+        try:
+            out, errors = process.communicate()
+        finally:
+            self._living.discard(process)
+        if process.returncode != 0:
+            raise Failed(f"aerun {' '.join(arguments)}\n{errors.strip()}")
+        return out.strip()
+
+    def stop(self) -> None:
+        """Have those that run save what they are at and end."""
+        for process in list(self._living):
+            process.send_signal(signal.SIGINT)
+        while self._living:
+            time.sleep(0.1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,8 +67,8 @@ class Place:
 
     runs: Path
     kept: Path
-    settings: tuple[str, ...] = ("trainer.threads=1",)
-    run: Run = command
+    run: Run
+    settings: tuple[str, ...] = ("trainer.threads=1", "device=cpu")
     patience: float = 5.0
     """Seconds between looks at a run that another process makes."""
 
@@ -60,11 +84,26 @@ class Place:
         content: dict[str, Any] = json.loads(path.read_text("utf-8"))
         return content
 
+    def folder(self, row: Row, seed: int) -> Path:
+        """Where its runs are made; other options are made elsewhere."""
+        return self.runs / row.key / row.fingerprint() / str(seed)
+
+
+def complete(row: Row, place: Place) -> dict[str, Any]:
+    """What is kept of a row by seed: of these options, with all that figures need."""
+    kept = place.found(row)
+    if kept.get("asked") != row.fingerprint():
+        return {}
+    return {
+        seed: found
+        for seed, found in kept["seeds"].items()
+        if row.needed <= found["values"].keys()
+    }
+
 
 def seeds_left(row: Row, place: Place, number: int) -> list[int]:
     """Seeds of a row, among so many, whose figures are not there or of old options."""
-    kept = place.found(row)
-    done = kept.get("seeds", {}) if kept.get("asked") == row.fingerprint() else {}
+    done = complete(row, place)
     return [seed for seed in range(min(number, row.seeds)) if str(seed) not in done]
 
 
@@ -77,7 +116,13 @@ def carry_out(row: Row, seed: int, place: Place) -> dict[str, Any]:
     Raises:
         Failed: A command did.
     """
-    folder = place.runs / row.key / str(seed)
+    folder = place.folder(row, seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    with awaited_lock(folder / ".reproducing"):
+        return _carried_out(row, seed, folder, place)
+
+
+def _carried_out(row: Row, seed: int, folder: Path, place: Place) -> dict[str, Any]:
     values: dict[str, float] = {}
     minutes = 0.0
     for prefix, request in {"": row.request, **row.beside}.items():
@@ -89,7 +134,11 @@ def carry_out(row: Row, seed: int, place: Place) -> dict[str, Any]:
             minutes += seconds / 60
             found |= {f"{task}/{name}": value for name, value in answer.items()}
         start = f"{prefix}/" if prefix else ""
-        values |= {f"{start}{name}": value for name, value in found.items()}
+        values |= {
+            f"{start}{name}": value
+            for name, value in found.items()
+            if isinstance(value, int | float)
+        }
     if missing := sorted(row.needed - values.keys()):
         raise Failed(f"{row.key}: there is no {', '.join(missing)}")
     return {
@@ -104,18 +153,24 @@ def keep(row: Row, seed: int, result: dict[str, Any], place: Place) -> str:
     Returns:
         How it compares with what was kept of the same seed.
     """
-    asked, before = row.fingerprint(), place.found(row)
-    seeds = before.get("seeds", {}) if before.get("asked") == asked else {}
-    said = _compared(seeds.get(str(seed)), result)
-    seeds = dict(sorted({**seeds, str(seed): result}.items()))
-    summary = _read(place.runs / row.key / str(seed) / "run/summary.json")
-    content = {"asked": asked, "versions": summary["versions"], "seeds": seeds}
-    path = place.record(row)
+    summary = _read(place.folder(row, seed) / "run/summary.json")
+    place.runs.mkdir(parents=True, exist_ok=True)
+    with awaited_lock(place.runs / ".keeping"):
+        seeds = complete(row, place)
+        said = _compared(seeds.get(str(seed)), result)
+        seeds = dict(sorted({**seeds, str(seed): result}.items()))
+        versions = summary["versions"]
+        content = {"asked": row.fingerprint(), "versions": versions, "seeds": seeds}
+        _write(place.record(row), json.dumps(content, indent=1) + "\n")
+    return said
+
+
+def _write(path: Path, text: str) -> None:
+    """Put a file in place at once."""
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_suffix(".new")
-    new.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    new.write_text(text, encoding="utf-8")
     new.replace(path)
-    return said
 
 
 def _compared(kept: dict[str, Any] | None, result: dict[str, Any]) -> str:
@@ -132,12 +187,14 @@ def _trained(request: list[str], seed: int, directory: Path, place: Place) -> fl
     summary = directory / "summary.json"
     own = [f"seed={seed}", f"hydra.run.dir={directory}"]
     while not (summary.exists() and _read(summary)["status"] == "completed"):
-        begun = directory.exists() and any(directory.iterdir())
+        begun = holds_run(directory)
+        if not begun and directory.exists():  # killed before there was anything
+            shutil.rmtree(directory)
         asked = ["task=resume", f"run={directory}"] if begun else [*request, *own]
         try:
             place.run("-q", *asked, *([] if begun else place.settings))
         except Failed as error:
-            if "in another process" not in str(error):
+            if "by another process" not in str(error):
                 raise
             time.sleep(place.patience)  # of a reproduction that was killed
     return float(_read(summary)["seconds"]) / 60
@@ -155,7 +212,7 @@ def _asked(
             "figures": dict(_figures(folder)),
             "seconds": time.monotonic() - began,
         }
-        kept.write_text(json.dumps(content), encoding="utf-8")
+        _write(kept, json.dumps(content))
     content = _read(kept)
     return content["figures"], content["seconds"]
 

@@ -6,13 +6,14 @@ again. As many at a time as there are cores, each with one thread.
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
-from carrying import Failed, Place, carry_out, keep, seeds_left
+from carrying import Commands, Failed, Place, carry_out, keep, seeds_left
 from pages import results
 from targets import ROOT, Row, read
 
@@ -24,7 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run what is asked for; 1 where a command failed."""
     rows = read()
     asked = _parser([row.key for row in rows]).parse_args(arguments)
-    place = Place(runs=asked.runs.resolve(), kept=asked.results.resolve())
+    commands = Commands()
+    place = Place(runs=asked.runs.resolve(), kept=asked.results.resolve(), run=commands)
     wanted = [
         row
         for row in rows
@@ -40,7 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             else range(min(number, row.seeds))
         )
     ]
-    failed = 0 if asked.pages else _run(work, place, asked.jobs)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    failed = 0 if asked.pages else _run(work, place, asked.jobs, commands)
     asked.page.write_text(results(rows, place), encoding="utf-8")
     print(f"Written: {asked.page}")
     return min(failed, 1)
@@ -61,7 +64,9 @@ def _parser(keys: Sequence[str]) -> argparse.ArgumentParser:
     return parser
 
 
-def _run(work: Sequence[tuple[Row, int]], place: Place, jobs: int) -> int:
+def _run(
+    work: Sequence[tuple[Row, int]], place: Place, jobs: int, commands: Commands
+) -> int:
     """Carry out rows and seeds, several at a time; how many failed."""
     rows = {row.key for row, _ in work}
     print(f"{len(work)} runs of {len(rows)} rows, in {place.runs}", flush=True)
@@ -79,13 +84,16 @@ def _run(work: Sequence[tuple[Row, int]], place: Place, jobs: int) -> int:
                 try:
                     said = keep(row, seed, done.result(), place)
                     print(f"{row.key}, seed {seed}: {said}", flush=True)
-                except Failed as error:
+                except Exception as error:  # the others go on
                     failed += 1
-                    print(f"{row.key}, seed {seed}: {error}", file=sys.stderr)
+                    kind = "" if isinstance(error, Failed) else type(error).__name__
+                    said = f"{kind} {error}".strip()
+                    print(f"{row.key}, seed {seed}: {said}", file=sys.stderr)
                 bar.update()
         except KeyboardInterrupt:
             pool.shutdown(wait=False, cancel_futures=True)
-            print("Stopped; the same command goes on.", file=sys.stderr)
+            print("Stopping; the same command goes on.", file=sys.stderr)
+            commands.stop()
             os._exit(130)
     return failed
 

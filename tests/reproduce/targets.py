@@ -118,8 +118,15 @@ class Row:
         return [asked(Composer().compose(text), say=False) for text in requests]
 
     def fingerprint(self) -> str:
-        """A hash of all that is asked for, the options' files included."""
-        text = json.dumps([self.configs(), self.tasks], sort_keys=True, default=str)
+        """A hash of all that is asked for, the options' files included.
+
+        Where data lie on this machine is no part of it.
+        """
+        configs = self.configs()
+        for config in configs:
+            config["dataset"].pop("root", None)
+        asked = [configs, list(self.beside), self.tasks]
+        text = json.dumps(asked, sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from carrying import Failed, Place, carry_out, keep, seeds_left
+from carrying import Commands, Failed, Place, carry_out, keep, seeds_left
 from making import later
 from pages import results, short
 from reproduce import main
 from targets import Figure, Row, read, spread
 
 from aerun.config.check import check
+from aerun.errors import RunDirectoryError
+from aerun.rundir import RunDirectory
 
 ROWS = read()
 
@@ -39,7 +41,12 @@ class Runs:
         (folder / "config.yaml").write_text("")
         if self.busy:
             self.busy -= 1
-            raise Failed(f"{folder} is a run in another process")
+            with RunDirectory(folder).lock():
+                try:
+                    with RunDirectory(folder).lock():
+                        raise AssertionError("two processes hold one run")
+                except RunDirectoryError as error:
+                    raise Failed(str(error)) from None
         if self.dies:
             self.dies -= 1
             raise Failed("killed")
@@ -138,8 +145,8 @@ def test_values_are_those_of_the_run_of_tasks_and_of_runs_beside(place: Place) -
     }  # fmt: skip
     assert found["minutes"] >= 3.0
     first, *_ = place.run.asked  # type: ignore[attr-defined]
-    where = f"hydra.run.dir={place.runs}/mine/1/run"
-    assert first == ["-q", "model=vae", "seed=1", where, "trainer.threads=1"]
+    where = f"hydra.run.dir={place.folder(row(), 1)}/run"
+    assert first == ["-q", "model=vae", "seed=1", where, *place.settings]
 
 
 def test_a_reproduction_that_was_killed_goes_on(place: Place) -> None:
@@ -150,7 +157,7 @@ def test_a_reproduction_that_was_killed_goes_on(place: Place) -> None:
     place.run.busy = 2  # type: ignore[attr-defined]
     first = carry_out(row(), 0, place)
     asked = place.run.asked  # type: ignore[attr-defined]
-    resumed = ["-q", "task=resume", f"run={place.runs}/mine/0/run"]
+    resumed = ["-q", "task=resume", f"run={place.folder(row(), 0)}/run"]
     assert asked[1:4] == [resumed] * 3
     number = len(asked)
     assert carry_out(row(), 0, place) == first
@@ -177,8 +184,55 @@ def test_what_is_kept_is_known_by_what_was_asked(place: Place) -> None:
     other = replace(mine, request=["model=vae", "model.code=3"])
     assert seeds_left(other, place, 10) == [0, 1]
     assert "stale: options changed since" in results([other], place)
+    number = len(place.run.asked)  # type: ignore[attr-defined]
     keep(other, 0, carry_out(other, 0, place), place)
+    assert "model.code=3" in place.run.asked[number]  # type: ignore[attr-defined]
     assert list(place.found(other)["seeds"]) == ["0"]
+
+
+def test_a_new_figure_asks_for_the_seeds_again(place: Place) -> None:
+    """What is kept has no such value; the page says so, and the others stay."""
+    mine = row()
+    keep(mine, 0, carry_out(mine, 0, place), place)
+    figure = Figure(name="angle", of="test/angle", at_most=1)
+    more = replace(mine, figures=[*mine.figures, figure])
+    assert seeds_left(more, place, 1) == [0]
+    assert "| angle |" in results([more], place)
+
+
+def test_what_is_no_number_is_missing(place: Place) -> None:
+    """Files say null where a figure became NaN."""
+    place.run.metrics["test/mse"] = None  # type: ignore[attr-defined]
+    with pytest.raises(Failed, match="there is no plain/test/mse, test/mse"):
+        carry_out(row(), 0, place)
+
+
+def test_what_was_left_before_there_was_a_run_is_begun_again(place: Place) -> None:
+    """A directory without a config cannot be resumed."""
+    left = place.folder(row(), 0) / "run"
+    left.mkdir(parents=True)
+    (left / "aerun.log").write_text("")
+    assert carry_out(row(), 0, place)["values"]["test/mse"] == 0.1
+    assert "task=resume" not in place.run.asked[0]  # type: ignore[attr-defined]
+
+
+def test_where_data_lie_is_no_part_of_what_is_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Figures that are kept are those of every reader."""
+    mine = row(request=["experiment=lecture/simple"], beside={})
+    monkeypatch.setenv("AERUN_DATA", "/here")
+    here = mine.fingerprint()
+    monkeypatch.setenv("AERUN_DATA", "/there")
+    assert mine.fingerprint() == here
+
+
+def test_what_is_plain_is_in_the_units_of_its_figure(place: Place) -> None:
+    """Summed over the pixels like the figure beside it."""
+    figure = Figure(name="sum", of="test/mse", times=10, at_most=2, plain="test/mse")
+    mine = row(figures=[figure])
+    keep(mine, 0, carry_out(mine, 0, place), place)
+    assert "| at most 2 | 1 | 1 |" in results([mine], place)
 
 
 def test_the_page_shows_mean_deviation_target_and_verdict(place: Place) -> None:
@@ -224,7 +278,8 @@ def test_a_row_is_made_by_the_command_itself(tmp_path: Path) -> None:
     few = ["dataset=digits", "trainer.max_steps=20", "dataset.limit=200"]
     mine = row(request=few, beside={}, figures=figures)
     first, second = (
-        Place(runs=tmp_path / name, kept=tmp_path / "kept") for name in ("a", "b")
+        Place(runs=tmp_path / name, kept=tmp_path / "kept", run=Commands())
+        for name in ("a", "b")
     )
     assert keep(mine, 0, carry_out(mine, 0, first), first) == "new"
     assert keep(mine, 0, carry_out(mine, 0, second), second) == "as kept"
