@@ -116,7 +116,7 @@ def check_output(directory: str, *, key: str) -> list[Mistake]:
     if not directory.strip():
         problem = "names no folder; leave it out for a new one under outputs."
         return [Mistake(typed=f"{key}=", problem=problem)]
-    path = Path(directory).expanduser().absolute()
+    path = Path(os.path.expanduser(directory)).absolute()
     parent = next(p for p in (path, *path.parents) if os.path.lexists(p))
     if not parent.is_dir():
         problem = f"{parent} is a file; choose a folder."
