@@ -36,3 +36,26 @@ def test_the_home_of_an_unknown_user_is_no_bug(
         assert (here / "~nobody/x/summary.json").is_file()
     else:
         assert "~nobody/x" in refused(*arguments)
+
+
+TEXTS = ["", "a", "it's", "\\", "a\\", "\\'", "\\\\'", "''", "${x}", "\\${x}", "a b=[c]",
+         "\\\\${x}", "{a: b}", "é\n", "$", "${", "\"", "1", "null", "a,b"]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", TEXTS, ids=repr)
+def test_a_quoted_text_is_read_as_it_was(text: str) -> None:
+    """Whatever a folder is called, its name survives Hydra's grammar."""
+    override = OverridesParser.create().parse_override(f"key={quoted(text)}")
+    value = OmegaConf.create({"key": override.value()})
+    assert value.key == text
+
+
+def test_the_last_run_may_lie_in_a_folder_of_any_name(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``init_from=last`` names it by its path, quotes and all."""
+    (here / "it's").mkdir()
+    monkeypatch.chdir(here / "it's")
+    small = ["experiment=smoke", "trainer.threads=1"]
+    assert main(small) == 0
+    assert main([*small, "init_from=last"]) == 0
