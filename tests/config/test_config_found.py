@@ -15,6 +15,45 @@ pytest_plugins = ["asking"]
 Refused = Callable[..., str]
 
 
+@pytest.mark.parametrize("key", ["3", "true", "1.5"])
+def test_a_schedule_with_a_key_that_is_no_text_is_refused(
+    refused: Refused, key: str
+) -> None:
+    """YAML's keys may be numbers; a message names them like any other."""
+    message = refused(
+        "corruption=gaussian", f"corruption.std={{start: 0, end: 1, {key}: 4}}"
+    )
+    assert "a schedule has no '" in message
+
+
+@pytest.mark.parametrize("number", [2**63, 10**30, 10**400, -(10**400)])
+@pytest.mark.parametrize(
+    "key", ["trainer.epochs", "model.code", "trainer.lr", "dataset.validation"]
+)
+def test_whole_numbers_that_nothing_can_count_to_are_refused(
+    refused: Refused, key: str, number: int
+) -> None:
+    """Where PyTorch would overflow the message says how far one may go."""
+    message = refused(f"{key}={number}")
+    assert message.startswith(f"aerun: {key}={number}: must be ")
+    assert message.endswith(f"No whole number may be beyond {2**63 - 1}.\n")
+
+
+def test_a_number_without_a_range_is_finite_too(refused: Refused) -> None:
+    """The mean of a prior may be anything but NaN or infinite."""
+    for value in ("nan", "inf", "[0,nan]"):
+        message = refused("model=aae", f"model.prior.mean={value}")
+        assert f"model.prior.mean={value}: must be a number" in message
+
+
+def test_a_share_of_almost_nothing_needs_a_batch_of_almost_everything(
+    refused: Refused,
+) -> None:
+    """The batch that 1e-310 of it asks for is too large to be a float."""
+    message = refused("model=wta", "model.bottleneck.share=1e-310")
+    assert "is too small for model.bottleneck; it needs at least 9223" in message
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
