@@ -19,7 +19,7 @@ from aerun.config.types import problem_with
 from aerun.data import Spec
 from aerun.features import Feature, features
 from aerun.options import option_types, show
-from aerun.wiring import UnknownTarget, is_part, locate
+from aerun.wiring import is_part, locate
 
 _INJECTED = {"shape", "feature_names"}
 """Parameters that no config gives: what the data know."""
@@ -159,11 +159,11 @@ def _check_node(
         yield Mistake(typed=key, problem=problem)
         return
     try:
-        target = locate(node["_target_"])
-    except UnknownTarget as error:
+        accepted = option_types(locate(node["_target_"]))
+    except ValueError as error:  # an unknown target, or one without a signature
         yield Mistake(typed=f"{key}._target_={node['_target_']}", problem=f"{error}.")
         return
-    accepted = option_types(target) | ({} if host is None else option_types(host))
+    accepted |= {} if host is None else option_types(host)
     children = {name: value for name, value in node.items() if is_part(value)}
     here = frozenset(node)
     for name, child in children.items():
@@ -181,7 +181,7 @@ def _check_node(
 def _options_of(node: Mapping[str, Any]) -> dict[str, Any]:
     try:
         return option_types(locate(node["_target_"]))
-    except (UnknownTarget, AttributeError):
+    except (ValueError, AttributeError):  # see _check_node
         return {}
 
 

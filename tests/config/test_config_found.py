@@ -55,6 +55,26 @@ def test_a_share_of_almost_nothing_needs_a_batch_of_almost_everything(
 
 
 @pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ("aerun.losses", "is a module, no class or function"),
+        ("numpy.pi", "is a float, no class or function"),
+        ("builtins.getattr", "no signature found"),
+        ("..x.y", "no dotted path"),
+        ("a..b", "no dotted path"),
+    ],
+)
+@pytest.mark.parametrize("key", ["loss", "trainer.optimizer"])
+def test_a_target_that_cannot_be_called_is_refused(
+    refused: Refused, key: str, target: str, said: str
+) -> None:
+    """A module instead of what is in it, and whatever else Python finds by a path."""
+    message = refused(f"{key}._target_={target}")
+    assert f"{key}._target_={target}: " in message
+    assert said in message
+
+
+@pytest.mark.parametrize(
     "arguments",
     [
         ["hydra.run.dir='~nobody/x'"],
