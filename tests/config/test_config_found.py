@@ -97,6 +97,13 @@ def test_the_home_of_an_unknown_user_is_no_bug(
         assert "~nobody/x" in refused(*arguments)
 
 
+def test_a_message_stays_in_its_line(refused: Refused) -> None:
+    """Line ends and escape sequences of what was typed are shown, not printed."""
+    message = refused("loss.reduction='a\nb\x1b[2J'")
+    assert message.splitlines() == [message.removesuffix("\n")]
+    assert "loss.reduction='a\\nb\\x1b[2J': must be " in message
+
+
 TEXTS = ["", "a", "it's", "\\", "a\\", "\\'", "\\\\'", "''", "${x}", "\\${x}", "a b=[c]",
          "\\\\${x}", "{a: b}", "é\n", "$", "${", "\"", "1", "null", "a,b"]  # fmt: skip
 
