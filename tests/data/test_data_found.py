@@ -1,0 +1,108 @@
+"""Data that drawn examples once found to end otherwise than in a message."""
+
+import io
+import lzma
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from imaging import read as read_images
+from imaging import noise
+from PIL import Image
+
+from aerun.data import DatasetOptions, Source, array, prepare, table
+from aerun.errors import DataError
+
+OPTIONS: dict[str, Any] = {
+    "validation": 0.2, "test": 0.2, "split_seed": 0, "limit": None, "exclude_classes": [],
+    "scale": "unit", "zca_epsilon": 0.1, "binarize": "none",
+}  # fmt: skip
+
+
+def _refusal(path: Path) -> str:
+    with pytest.raises(DataError) as caught:
+        array(path=str(path), test_path=None)
+    return str(caught.value)
+
+
+def _gathered(source: Source, **options: Any) -> np.ndarray:
+    data = prepare(source, DatasetOptions(**{**OPTIONS, **options}))
+    return data.train.gather(slice(None)).numpy()
+
+
+@pytest.mark.parametrize(
+    "header", ["{", "{'descr': '<f4'", "'" * 9, "(" * 900, "-" * 990]
+)
+def test_a_damaged_header_is_refused(tmp_path: Path, header: str) -> None:
+    """Whatever Python's parser raises on it becomes a message."""
+    text = header.ljust(1023).encode() + b"\n"
+    start = b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little")
+    (tmp_path / "mine.npy").write_bytes(start + text + bytes(64))
+    assert "is no " in _refusal(tmp_path / "mine.npy")
+
+
+def test_an_archive_with_a_password_is_refused(tmp_path: Path) -> None:
+    """zipfile calls it a RuntimeError."""
+    stored = io.BytesIO()
+    np.savez(stored, x=np.zeros((9, 4)))
+    content = bytearray(stored.getvalue())
+    for mark in (b"PK\x01\x02", b"PK\x03\x04"):
+        flags = content.index(mark) + (8 if mark == b"PK\x01\x02" else 6)
+        content[flags] |= 1
+    (tmp_path / "mine.npz").write_bytes(content)
+    assert "password" in _refusal(tmp_path / "mine.npz")
+
+
+def test_a_damaged_member_is_refused_however_it_is_packed(tmp_path: Path) -> None:
+    """LZMA's error is of none of Python's usual kinds."""
+    path, stored = tmp_path / "mine.npz", io.BytesIO()
+    np.save(stored, np.zeros((9, 4)))
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as file:
+        file.writestr("x.npy", stored.getvalue())
+    content = bytearray(path.read_bytes())
+    content[50:60] = b"\xff" * 10
+    path.write_bytes(content)
+    assert "is no readable" in _refusal(path)
+    assert issubclass(lzma.LZMAError, Exception)
+
+
+@pytest.mark.parametrize(
+    ("y", "y_test"),
+    [(["a", "b"], [0, 1]), ([0, 1], ["a", "b"])],
+)
+def test_labels_of_two_kinds_are_refused(tmp_path: Path, y: Any, y_test: Any) -> None:
+    """Texts in one part and numbers in the other would never meet."""
+    path = tmp_path / "mine.npz"
+    np.savez(path, x=np.eye(2), y=y, x_test=np.eye(2), y_test=y_test)
+    assert "labels of type" in _refusal(path)
+
+
+def test_labels_that_are_missing_are_refused(tmp_path: Path) -> None:
+    """NaN is how a missing label is stored; it is no class."""
+    path = tmp_path / "mine.npz"
+    np.savez(path, x=np.eye(4), y=[0, 1, np.nan, np.nan])
+    assert "2 labels that are NaN, the first at [2]" in _refusal(path)
+
+
+@pytest.mark.parametrize("y", [np.zeros(4, "i4,f4"), np.arange(4) * 1j])
+def test_labels_of_no_known_kind_are_refused(tmp_path: Path, y: np.ndarray) -> None:
+    """Records and complex numbers name no classes."""
+    path = tmp_path / "mine.npz"
+    np.savez(path, x=np.eye(4), y=y)
+    assert "numbers or texts are needed" in _refusal(path)
+
+
+def test_labels_in_bytes_are_texts(tmp_path: Path) -> None:
+    """Classes are called a and b, not b'a' and b'b'."""
+    path = tmp_path / "mine.npz"
+    np.savez(path, x=np.eye(4), y=np.array([b"a", b"b", b"a", b"a"]))
+    assert array(path=str(path), test_path=None).classes == ("a", "b")
+
+
+def test_durations_are_no_numbers(tmp_path: Path) -> None:
+    """NumPy counts them among the whole numbers."""
+    path = tmp_path / "mine.npy"
+    np.save(path, np.arange(12).reshape(4, 3).astype("m8[s]"))
+    assert "numbers are needed" in _refusal(path)
