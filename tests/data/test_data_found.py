@@ -106,3 +106,14 @@ def test_durations_are_no_numbers(tmp_path: Path) -> None:
     path = tmp_path / "mine.npy"
     np.save(path, np.arange(12).reshape(4, 3).astype("m8[s]"))
     assert "numbers are needed" in _refusal(path)
+
+
+def test_a_cell_beyond_float32_is_refused(tmp_path: Path) -> None:
+    """A column of them would be infinitely wide."""
+    path = tmp_path / "mine.csv"
+    path.write_text("a,b\n1,2\n3,-1e300\n")
+    options: dict[str, Any] = {"label": None, "columns": None, "exclude_columns": []}
+    with pytest.raises(DataError, match="line 3, column 'b': '-1e300' is beyond 3.4e"):
+        table(path=str(path), test_path=None, **options)
+    with pytest.raises(DataError, match="1 values that are NaN or infinite"):
+        _gathered(Source(train=(np.array([[1.0], [2], [1e300], [1]]), None)))
