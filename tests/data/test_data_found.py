@@ -117,3 +117,31 @@ def test_a_cell_beyond_float32_is_refused(tmp_path: Path) -> None:
         table(path=str(path), test_path=None, **options)
     with pytest.raises(DataError, match="1 values that are NaN or infinite"):
         _gathered(Source(train=(np.array([[1.0], [2], [1e300], [1]]), None)))
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("scale", ["unit", "standard"])
+def test_a_column_of_almost_no_width_is_constant(scale: str, dtype: str) -> None:
+    """Dividing by 1e-40 would give infinity, and NaN where the column is zero."""
+    x = np.zeros((20, 2), dtype=dtype)
+    x[::2, 1] = 1e-40
+    found = _gathered(Source(train=(x, None)), scale=scale)
+    np.testing.assert_allclose(found, 0, atol=1e-30)
+
+
+def test_a_constant_column_is_zero_when_standardised() -> None:
+    """Not plus or minus one by the rounding of its mean."""
+    x = np.full((7, 2), 0.1)
+    x[:, 1] = np.arange(7)
+    found = _gathered(Source(train=(x, None)), scale="standard", test=1, validation=1)
+    np.testing.assert_allclose(found[:, 0], 0, atol=1e-12)
+    assert found[:, 1].std() == pytest.approx(1)
+
+
+def test_whitening_by_almost_nothing_is_refused() -> None:
+    """Its matrix would be infinite along axes without variance."""
+    x = np.random.default_rng(0).random((20, 3))
+    x[:, 2] = 0.5
+    with pytest.raises(DataError, match="is too small for axes") as caught:
+        _gathered(Source(train=(x, None)), scale="zca", zca_epsilon=1e-310)
+    assert caught.value.key == "dataset.zca_epsilon"
