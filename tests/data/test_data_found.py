@@ -145,3 +145,14 @@ def test_whitening_by_almost_nothing_is_refused() -> None:
     with pytest.raises(DataError, match="is too small for axes") as caught:
         _gathered(Source(train=(x, None)), scale="zca", zca_epsilon=1e-310)
     assert caught.value.key == "dataset.zca_epsilon"
+
+
+def test_an_orientation_that_does_not_exist_turns_nothing(tmp_path: Path) -> None:
+    """Neither the pixels nor, as once, the height and width alone."""
+    exif = Image.Exif()
+    exif[0x0112] = 99
+    for i in range(4):
+        Image.fromarray(noise(i, 3, 8)).save(tmp_path / f"{i}.png", exif=exif)
+    found = read_images(tmp_path).train[0][:]
+    assert found.shape == (4, 1, 3, 8)
+    np.testing.assert_array_equal(found[1, 0], noise(1, 3, 8))
