@@ -125,3 +125,10 @@ def test_the_last_run_may_lie_in_a_folder_of_any_name(
     small = ["experiment=smoke", "trainer.threads=1"]
     assert main(small) == 0
     assert main([*small, "init_from=last"]) == 0
+
+
+def test_what_only_a_run_settles_cannot_be_shown_resolved(refused: Refused) -> None:
+    """Hydra's own node has the number of a job, which nothing has before it starts."""
+    message = refused("--cfg", "all", "--resolve")
+    assert message.startswith("aerun: --resolve: ")
+    assert "hydra:job.num" in message
