@@ -118,6 +118,7 @@ class Odd:
 Count = Annotated[int, Range(1)]
 Workers = Literal[-1] | Count
 """How many at a time; -1: one for each core."""
+Threads = Annotated[int, Range(1, 1024)]
 OddCount = Annotated[int, Odd()]
 Natural = Annotated[int, Range(0)]
 Seed = Annotated[int, Range(0, 2**32 - 1)]

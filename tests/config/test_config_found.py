@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from making import later
 from omegaconf import OmegaConf
 
 from aerun.cli import main
@@ -132,3 +133,8 @@ def test_what_only_a_run_settles_cannot_be_shown_resolved(refused: Refused) -> N
     message = refused("--cfg", "all", "--resolve")
     assert message.startswith("aerun: --resolve: ")
     assert "hydra:job.num" in message
+
+
+def test_more_threads_than_any_machine_has_are_refused(refused: Refused) -> None:
+    """PyTorch would overflow, or try."""
+    assert "at most 1024" in refused(f"trainer.threads={HUGE}")
