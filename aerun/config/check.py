@@ -1,9 +1,7 @@
 """Checks a composed config against the signatures that it will call."""
 
-import os
 import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from aerun.build import HOSTS
@@ -109,22 +107,6 @@ def check_data(config: Mapping[str, Any], spec: Spec) -> list[Mistake]:
         for key, feature in needed(config)
         if feature.of_data and feature not in spec.provides
     ]
-
-
-def check_output(directory: str, *, key: str) -> list[Mistake]:
-    """Whether a run or sweep directory could be made at the path of a key."""
-    if not directory.strip():
-        problem = "names no folder; leave it out for a new one under outputs."
-        return [Mistake(typed=f"{key}=", problem=problem)]
-    path = Path(os.path.expanduser(directory)).absolute()
-    parent = next(p for p in (path, *path.parents) if os.path.lexists(p))
-    if not parent.is_dir():
-        problem = f"{parent} is a file; choose a folder."
-    elif not os.access(parent, os.W_OK | os.X_OK):
-        problem = f"{parent} is not writable; choose another folder: {key}=DIR."
-    else:
-        return []
-    return [Mistake(typed=f"{key}={directory}", problem=problem)]
 
 
 def check_part(

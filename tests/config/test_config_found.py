@@ -135,6 +135,46 @@ def test_what_only_a_run_settles_cannot_be_shown_resolved(refused: Refused) -> N
     assert "hydra:job.num" in message
 
 
+HUGE = 10**12
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        later([f"model.code={HUGE}"], "model: 25,000,000,034,776 weights take 100,000."),
+        ([f"model.code={2**62}"], "model: does not fit into memory; "),
+        (["task=inspect", f"model.code={2**62}"], "model: does not fit into memory; "),
+        ([f"model.hidden=[{HUGE},{HUGE}]"], "memory (256000000000000 bytes at once); "),
+        (["model=aae", f"regularizer.adversarial_prior.hidden=[{HUGE}]"], "model=aae: "),
+        (["model=vae", "model/prior=mixture", f"model.prior.components={HUGE}"],
+         "model=vae: does not fit"),
+        (["model=conv", f"model.encoder.kernel={HUGE + 1}"], "model=conv: does not fit"),
+        (["dataset=plane", f"dataset.num_examples={HUGE}"],
+         "dataset=plane: does not fit into memory (21.8 TiB at once); ask for fewer"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)  # fmt: skip
+def test_what_no_memory_holds_is_refused(
+    refused: Refused, arguments: list[str], said: str
+) -> None:
+    """Before a directory is made, and with what to make smaller."""
+    message = refused("device=cpu", "trainer.threads=1", *arguments)
+    assert said in message
+    assert "smaller" in message
+
+
 def test_more_threads_than_any_machine_has_are_refused(refused: Refused) -> None:
     """PyTorch would overflow, or try."""
     assert "at most 1024" in refused(f"trainer.threads={HUGE}")
+
+
+@pytest.mark.parametrize("here_too", [False, True])
+def test_a_directory_that_hydra_would_take_for_a_key_is_refused(
+    here: Path, refused: Refused, monkeypatch: pytest.MonkeyPatch, here_too: bool
+) -> None:
+    """Whether it was typed or the command is given in one."""
+    if here_too:
+        (here / "${b}").mkdir()
+        monkeypatch.chdir(here / "${b}")
+    message = refused(*([] if here_too else [r"hydra.run.dir='a\${b}'"]))
+    assert "Hydra reads ${ in a path as a key" in message
