@@ -77,7 +77,9 @@ def _of_hydra(flags: Sequence[str], overrides: Sequence[str]) -> str:
                 raise BadRequest([Mistake(typed=typed, problem=problem)]) from None
             except OmegaConfBaseException as error:  # what only a run settles
                 problem = f"{explained(error).problem}; leave --resolve out."
-                raise BadRequest([Mistake(typed="--resolve", problem=problem)]) from None
+                raise BadRequest(
+                    [Mistake(typed="--resolve", problem=problem)]
+                ) from None
         elif info is not None:
             composer.hydra.show_info(info, CONFIG_NAME, meant)
         else:

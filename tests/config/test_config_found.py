@@ -105,8 +105,10 @@ def test_a_message_stays_in_its_line(refused: Refused) -> None:
     assert "loss.reduction='a\\nb\\x1b[2J': must be " in message
 
 
-TEXTS = ["", "a", "it's", "\\", "a\\", "\\'", "\\\\'", "''", "${x}", "\\${x}", "a b=[c]",
-         "\\\\${x}", "{a: b}", "é\n", "$", "${", "\"", "1", "null", "a,b"]  # fmt: skip
+TEXTS = [
+    "", "a", "it's", "\\", "a\\", "\\'", "\\\\'", "''", "${x}", "\\${x}", "a b=[c]",
+    "\\\\${x}", "{a: b}", "é\n", "$", "${", "\"", "1", "null", "a,b",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("text", TEXTS, ids=repr)
@@ -141,19 +143,40 @@ HUGE = 10**12
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        later([f"model.code={HUGE}"], "model: 25,000,000,034,776 weights take 100,000."),
+        later(
+            [
+                f"model.code={HUGE}",
+            ],
+            "model: 25,000,000,034,776 weights take 100,000.",
+        ),
         ([f"model.code={2**62}"], "model: does not fit into memory; "),
         (["task=inspect", f"model.code={2**62}"], "model: does not fit into memory; "),
         ([f"model.hidden=[{HUGE},{HUGE}]"], "memory (256000000000000 bytes at once); "),
-        (["model=aae", f"regularizer.adversarial_prior.hidden=[{HUGE}]"], "model=aae: "),
-        (["model=vae", "model/prior=mixture", f"model.prior.components={HUGE}"],
-         "model=vae: does not fit"),
-        (["model=conv", f"model.encoder.kernel={HUGE + 1}"], "model=conv: does not fit"),
-        (["dataset=plane", f"dataset.num_examples={HUGE}"],
-         "dataset=plane: does not fit into memory (21.8 TiB at once); ask for fewer"),
+        (
+            [
+                "model=aae",
+                f"regularizer.adversarial_prior.hidden=[{HUGE}]",
+            ],
+            "model=aae: ",
+        ),
+        (
+            ["model=vae", "model/prior=mixture", f"model.prior.components={HUGE}"],
+            "model=vae: does not fit",
+        ),
+        (
+            [
+                "model=conv",
+                f"model.encoder.kernel={HUGE + 1}",
+            ],
+            "model=conv: does not fit",
+        ),
+        (
+            ["dataset=plane", f"dataset.num_examples={HUGE}"],
+            "dataset=plane: does not fit into memory (21.8 TiB at once); ask for fewer",
+        ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
-)  # fmt: skip
+)
 def test_what_no_memory_holds_is_refused(
     refused: Refused, arguments: list[str], said: str
 ) -> None:

@@ -8,16 +8,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from imaging import read as read_images
 from imaging import noise
+from imaging import read as read_images
 from PIL import Image
 
 from aerun.data import DatasetOptions, Source, array, prepare, table
 from aerun.errors import DataError
 
 OPTIONS: dict[str, Any] = {
-    "validation": 0.2, "test": 0.2, "split_seed": 0, "limit": None, "exclude_classes": [],
-    "scale": "unit", "zca_epsilon": 0.1, "binarize": "none",
+    "validation": 0.2, "test": 0.2, "split_seed": 0, "limit": None,
+    "exclude_classes": [], "scale": "unit", "zca_epsilon": 0.1, "binarize": "none",
 }  # fmt: skip
 
 
@@ -44,7 +44,7 @@ def test_a_damaged_header_is_refused(tmp_path: Path, header: str) -> None:
 
 
 def test_an_archive_with_a_password_is_refused(tmp_path: Path) -> None:
-    """zipfile calls it a RuntimeError."""
+    """Zipfile calls it a RuntimeError."""
     stored = io.BytesIO()
     np.savez(stored, x=np.zeros((9, 4)))
     content = bytearray(stored.getvalue())
@@ -113,7 +113,9 @@ def test_a_cell_beyond_float32_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "mine.csv"
     path.write_text("a,b\n1,2\n3,-1e300\n")
     options: dict[str, Any] = {"label": None, "columns": None, "exclude_columns": []}
-    with pytest.raises(DataError, match="line 3, column 'b': '-1e300' is beyond 3.4e"):
+    with pytest.raises(
+        DataError, match=r"line 3, column 'b': '-1e300' is beyond 3\.4e"
+    ):
         table(path=str(path), test_path=None, **options)
     with pytest.raises(DataError, match="1 values that are NaN or infinite"):
         _gathered(Source(train=(np.array([[1.0], [2], [1e300], [1]]), None)))
