@@ -63,7 +63,7 @@ def conforms(value: Any, annotation: Any) -> bool:
     if annotation is float:
         return type(value) in (int, float) and is_usable(value)
     if annotation is int:
-        return type(value) is int and is_usable(value)
+        return type(value) is int
     return isinstance(annotation, type) and isinstance(value, annotation)
 
 

@@ -150,13 +150,6 @@ def _check_alike(train: _Part, test: _Part) -> None:
             f"{told} {theirs}, {train.name} of {ours}; make them the same",
             key=test.key,
         )
-    types = [part.y.dtype for part in (test, train) if part.y is not None]
-    if len({kind.kind == "U" for kind in types}) > 1:
-        raise DataError(
-            f"{test.path} has labels of type {types[0]}, {train.path} of {types[1]}; "
-            "store both in the same type",
-            key=test.key,
-        )
     if (train.x.dtype == np.uint8) != (test.x.dtype == np.uint8):
         raise DataError(
             f"{told} type {test.x.dtype}, {train.name} of {train.x.dtype}, which may "

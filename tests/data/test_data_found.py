@@ -68,17 +68,6 @@ def test_a_damaged_member_is_refused_however_it_is_packed(tmp_path: Path) -> Non
     assert issubclass(lzma.LZMAError, Exception)
 
 
-@pytest.mark.parametrize(
-    ("y", "y_test"),
-    [(["a", "b"], [0, 1]), ([0, 1], ["a", "b"])],
-)
-def test_labels_of_two_kinds_are_refused(tmp_path: Path, y: Any, y_test: Any) -> None:
-    """Texts in one part and numbers in the other would never meet."""
-    path = tmp_path / "mine.npz"
-    np.savez(path, x=np.eye(2), y=y, x_test=np.eye(2), y_test=y_test)
-    assert "labels of type" in _refusal(path)
-
-
 def test_labels_that_are_missing_are_refused(tmp_path: Path) -> None:
     """NaN is how a missing label is stored; it is no class."""
     path = tmp_path / "mine.npz"
