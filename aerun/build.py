@@ -20,7 +20,7 @@ from aerun.options import option_types
 from aerun.ranks import Ranks
 from aerun.resolving import Config, num_weights, seeded
 from aerun.schedules import Knobs, Schedule
-from aerun.shapes import shapes_only
+from aerun.shapes import no_room, shapes_only
 from aerun.tracking.telling import Tracker
 from aerun.training.loop import Training
 from aerun.training.phases import TrainerOptions
@@ -113,14 +113,15 @@ def sketch_objective(config: Config, shape: tuple[int, ...]) -> Objective:
         BadUse: A part cannot do what its options ask for.
         Exception: Whatever a part raises when it is built with values.
     """
-    refusal = None
+    refusal: Exception | None = None
     where = seeded(config) if is_light(config, shape) else shapes_only()
     with contextlib.suppress(Exception), where:
         objective = build_objective(config, shape)
         try:
             _try(objective, config, shape)
-        except BadUse as error:
-            refusal = error
+        except (BadUse, MemoryError, RuntimeError) as error:
+            if isinstance(error, BadUse) or no_room(error):
+                refusal = error
         else:
             return objective
     if refusal is not None:

@@ -21,6 +21,14 @@ Knob = Tensor | float
 """A number that may change during training: a plain number or a schedule in the
 config, a 0-dim tensor in the formula."""
 
+LARGEST = 2**63 - 1
+"""The largest whole number of an option: PyTorch and NumPy count no further."""
+
+
+def is_usable(value: float) -> bool:
+    """Whether a number is finite, and no larger than there is room for."""
+    return abs(value) <= LARGEST if isinstance(value, int) else math.isfinite(value)
+
 
 @dataclass(frozen=True, slots=True)
 class Range:
@@ -40,7 +48,7 @@ class Range:
             return False
         if high is not None and not (value < high if self.open_high else value <= high):
             return False
-        return math.isfinite(value)
+        return is_usable(value)
 
     def __str__(self) -> str:
         """The interval in words, for messages."""
@@ -100,7 +108,7 @@ class Odd:
 
     def __contains__(self, value: int) -> bool:
         """Whether ``value`` is odd and positive."""
-        return value > 0 and value % 2 == 1
+        return value > 0 and value % 2 == 1 and is_usable(value)
 
     def __str__(self) -> str:
         """What is allowed, for messages."""
@@ -110,6 +118,7 @@ class Odd:
 Count = Annotated[int, Range(1)]
 Workers = Literal[-1] | Count
 """How many at a time; -1: one for each core."""
+Threads = Annotated[int, Range(1, 1024)]
 OddCount = Annotated[int, Odd()]
 Natural = Annotated[int, Range(0)]
 Seed = Annotated[int, Range(0, 2**32 - 1)]

@@ -1,5 +1,6 @@
 """Building parts for their shapes alone, in no memory: on PyTorch's meta device."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -34,3 +35,12 @@ def shapes_only() -> Iterator[None]:
     """Within, new tensors have shapes and types, but no values and no memory."""
     with torch.device("meta"), _Undrawn():
         yield
+
+
+def no_room(error: BaseException) -> bool:
+    """Whether an error says that something is too large for memory."""
+    return isinstance(error, MemoryError) or bool(_NO_ROOM.search(str(error)))
+
+
+# The words of PyTorch and NumPy, whose errors are of any kind.
+_NO_ROOM = re.compile("allocate memory|out of memory|calculation overflowed|too big")

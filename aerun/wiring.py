@@ -24,12 +24,13 @@ def locate(target: str) -> Any:
     """The function or class of a dotted path.
 
     Raises:
-        UnknownTarget: There is no such module or name; a mistake inside the module
+        UnknownTarget: There is no such class or function; a mistake inside the module
             itself passes through, with its own traceback.
     """
-    module_name, _, name = target.rpartition(".")
-    if not module_name:
+    words = target.split(".")
+    if len(words) < 2 or not all(map(str.isidentifier, words)):
         raise UnknownTarget(f"'{target}' is no dotted path; write module.Name")
+    module_name, _, name = target.rpartition(".")
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
@@ -40,7 +41,11 @@ def locate(target: str) -> Any:
         raise
     if not hasattr(module, name):
         raise UnknownTarget(f"module '{module_name}' has no '{name}'")
-    return getattr(module, name)
+    found = getattr(module, name)
+    if not callable(found):
+        kind = type(found).__name__
+        raise UnknownTarget(f"'{target}' is a {kind}, no class or function")
+    return found
 
 
 def is_part(value: Any) -> bool:

@@ -106,7 +106,9 @@ def _pinned(override: str) -> str:
     """``init_from=last`` as a path, before this run becomes the last one."""
     latest = Path("outputs/latest")
     if override == "init_from=last" and latest.exists():
-        return f"init_from='{latest.resolve()}'"
+        from aerun.config.grammar import quoted
+
+        return f"init_from={quoted(str(latest.resolve()))}"
     return override
 
 

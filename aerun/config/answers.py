@@ -46,8 +46,10 @@ def _of_hydra(flags: Sequence[str], overrides: Sequence[str]) -> str:
     from contextlib import redirect_stderr, redirect_stdout
 
     from hydra._internal.utils import get_args_parser
+    from omegaconf.errors import OmegaConfBaseException
 
     from aerun.config.compose import CONFIG_NAME, Composer
+    from aerun.config.explaining import explained
     from aerun.config.mistakes import BadRequest, Mistake, listed
 
     shown = {"--cfg": ("job", "hydra", "all"),
@@ -73,6 +75,11 @@ def _of_hydra(flags: Sequence[str], overrides: Sequence[str]) -> str:
                 problem = "there is no such key; aerun --cfg job shows them all."
                 typed = f"--package {package}"
                 raise BadRequest([Mistake(typed=typed, problem=problem)]) from None
+            except OmegaConfBaseException as error:  # what only a run settles
+                problem = f"{explained(error).problem}; leave --resolve out."
+                raise BadRequest(
+                    [Mistake(typed="--resolve", problem=problem)]
+                ) from None
         elif info is not None:
             composer.hydra.show_info(info, CONFIG_NAME, meant)
         else:

@@ -22,13 +22,13 @@ from aerun.config.check import (
     check,
     check_compile,
     check_data,
-    check_output,
     check_sweep,
 )
 from aerun.config.compose import of_sweep, plain
 from aerun.config.explaining import explained
 from aerun.config.leftovers import without_leftovers
 from aerun.config.mistakes import BadRequest, Mistake
+from aerun.config.room import check_output, check_weights, room_for
 from aerun.config.stored import find_run
 from aerun.errors import AerunError, DataError
 from aerun.options import show
@@ -77,20 +77,30 @@ def approve_plain(
         mistakes += check_output(directory, key=output)
     if mistakes:
         raise BadRequest(mistakes)
-    data = told(request)
+    with room_for("dataset", "ask for fewer or smaller examples."):
+        data = told(request)
     mistakes = check_data(request, data.spec)
     if not mistakes:
-        resolved = resolve(request, data.spec)
-        # Builds each part once: a bug in a user's own class shows before a directory.
-        if (built := _what_is_built(resolved)) not in tried:
-            sketch_objective(resolved, data.spec.shape)
-            tried.add(built)
+        with room_for("model", _SMALLER):
+            resolved = resolve(request, data.spec)
+            # Builds each part once: a bug of a user's own shows before a directory.
+            if (built := _what_is_built(resolved)) not in tried:
+                objective = sketch_objective(resolved, data.spec.shape)
+                if output is not None:
+                    mistakes = check_weights(objective, resolved["device"])
+                tried.add(built)
         trainer_options(resolved)
         build_tracker(resolved)
-        if request["init_from"] is not None:
+        if request["init_from"] is not None and not mistakes:
             mistakes = _check_start(resolved, data.spec.shape)
     if mistakes:
         raise BadRequest(mistakes)
+
+
+_SMALLER = (
+    "make what is large smaller, such as model.code, model.hidden or the hidden layers "
+    "of a regularizer."
+)
 
 
 def _what_is_built(config: Mapping[str, Any]) -> str:

@@ -1,9 +1,7 @@
 """Checks a composed config against the signatures that it will call."""
 
-import os
 import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from aerun.build import HOSTS
@@ -19,7 +17,7 @@ from aerun.config.types import problem_with
 from aerun.data import Spec
 from aerun.features import Feature, features
 from aerun.options import option_types, show
-from aerun.wiring import UnknownTarget, is_part, locate
+from aerun.wiring import is_part, locate
 
 _INJECTED = {"shape", "feature_names"}
 """Parameters that no config gives: what the data know."""
@@ -111,22 +109,6 @@ def check_data(config: Mapping[str, Any], spec: Spec) -> list[Mistake]:
     ]
 
 
-def check_output(directory: str, *, key: str) -> list[Mistake]:
-    """Whether a run or sweep directory could be made at the path of a key."""
-    if not directory.strip():
-        problem = "names no folder; leave it out for a new one under outputs."
-        return [Mistake(typed=f"{key}=", problem=problem)]
-    path = Path(directory).expanduser().absolute()
-    parent = next(p for p in (path, *path.parents) if os.path.lexists(p))
-    if not parent.is_dir():
-        problem = f"{parent} is a file; choose a folder."
-    elif not os.access(parent, os.W_OK | os.X_OK):
-        problem = f"{parent} is not writable; choose another folder: {key}=DIR."
-    else:
-        return []
-    return [Mistake(typed=f"{key}={directory}", problem=problem)]
-
-
 def check_part(
     node: Any, key: str, known: frozenset[str] = frozenset()
 ) -> list[Mistake]:
@@ -159,11 +141,11 @@ def _check_node(
         yield Mistake(typed=key, problem=problem)
         return
     try:
-        target = locate(node["_target_"])
-    except UnknownTarget as error:
+        accepted = option_types(locate(node["_target_"]))
+    except ValueError as error:  # an unknown target, or one without a signature
         yield Mistake(typed=f"{key}._target_={node['_target_']}", problem=f"{error}.")
         return
-    accepted = option_types(target) | ({} if host is None else option_types(host))
+    accepted |= {} if host is None else option_types(host)
     children = {name: value for name, value in node.items() if is_part(value)}
     here = frozenset(node)
     for name, child in children.items():
@@ -181,7 +163,7 @@ def _check_node(
 def _options_of(node: Mapping[str, Any]) -> dict[str, Any]:
     try:
         return option_types(locate(node["_target_"]))
-    except (UnknownTarget, AttributeError):
+    except (ValueError, AttributeError):  # see _check_node
         return {}
 
 

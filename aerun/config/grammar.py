@@ -1,6 +1,7 @@
-"""Overrides read with Hydra's grammar; each text once."""
+"""Overrides read with Hydra's grammar, each text once; and texts written in it."""
 
 import functools
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -19,6 +20,15 @@ def parse(texts: Iterable[str], loader: Any = None) -> list[Override]:
         HydraException: One breaks the grammar.
     """
     return [_parsed(text, loader) for text in texts]
+
+
+def quoted(text: str) -> str:
+    """A text as a value that is taken as it is, whatever signs are in it."""
+    # Backslashes mean something in front of these alone, the closing quote included.
+    escaped = re.sub(
+        r"(\\*)(\$\{|'|\Z)", lambda m: 2 * m[1] + ("\\" + m[2] if m[2] else ""), text
+    )
+    return f"'{escaped}'"
 
 
 @functools.lru_cache(maxsize=4096)  # the jobs of a sweep share most of theirs

@@ -41,7 +41,7 @@ def own_folders(extra_dir: str | None) -> list[tuple[str, Path]]:
         folders.insert(0, ("--config-dir", extra_dir))
     found = []
     for provider, folder in folders:
-        absolute = Path(folder).expanduser().absolute()
+        absolute = Path(os.path.expanduser(folder)).absolute()
         if not absolute.is_dir():
             typed = f"{provider} {folder}"
             raise BadRequest([Mistake(typed=typed, problem="there is no such folder.")])

@@ -2,6 +2,7 @@
 
 import glob
 import logging
+import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -161,7 +162,7 @@ def find_runs(patterns: Sequence[str]) -> list[Path]:
 
 def _matches(pattern: str) -> list[Path]:
     """Folders that a pattern names, in natural order."""
-    path = Path("outputs/latest" if pattern == "last" else pattern).expanduser()
+    path = Path("outputs/latest" if pattern == "last" else os.path.expanduser(pattern))
     if path.is_dir():  # as it is, whatever its name holds
         return [path]
     found = map(Path, glob.iglob(str(path), recursive=True))

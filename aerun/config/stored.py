@@ -1,6 +1,7 @@
 """Requests that act on a run that exists: its config, and only what was typed."""
 
 import logging
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -121,7 +122,7 @@ def find_run(name: Any) -> Path:
         problem = "is missing; write run=DIR, or run=last for the newest."
         raise BadRequest([Mistake(typed="run", problem=problem)])
     name = str(name)
-    path = Path("outputs/latest") if name == "last" else Path(name).expanduser()
+    path = Path("outputs/latest" if name == "last" else os.path.expanduser(name))
     if not name.strip() or not path.is_dir():
         problem = f"there is no folder {path}."
         if name == "last" and path.is_symlink():

@@ -7,7 +7,15 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from torch import Tensor
 
 from aerun.config.mistakes import did_you_mean, listed
-from aerun.options import Odd, Parsed, Range, is_knob, option_types
+from aerun.options import (
+    LARGEST,
+    Odd,
+    Parsed,
+    Range,
+    is_knob,
+    is_usable,
+    option_types,
+)
 from aerun.schedules import Schedule
 
 _WORDS = {
@@ -27,6 +35,8 @@ def problem_with(value: Any, annotation: Any) -> str | None:
     hint = ""
     if isinstance(value, str):
         hint = did_you_mean(value, _literals(annotation))
+    if isinstance(value, int) and not is_usable(value):
+        hint = f" No whole number may be beyond {LARGEST}."
     return f"must be {describe(annotation)}.{hint}"
 
 
@@ -51,9 +61,9 @@ def conforms(value: Any, annotation: Any) -> bool:
     if annotation in (None, types.NoneType):
         return value is None
     if annotation is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
+        return type(value) in (int, float) and is_usable(value)
     if annotation is int:
-        return isinstance(value, int) and not isinstance(value, bool)
+        return type(value) is int
     return isinstance(annotation, type) and isinstance(value, annotation)
 
 
@@ -92,7 +102,7 @@ def _schedule_problem(value: Mapping[str, Any], annotation: Any) -> str | None:
     known = option_types(Schedule)
     for key in value:
         if key not in known:
-            return f"a schedule has no '{key}'.{did_you_mean(key, known)}"
+            return f"a schedule has no '{key}'.{did_you_mean(str(key), known)}"
     for key in ("start", "end"):
         if key not in value:
             return f"a schedule needs start and end; {key} is missing."

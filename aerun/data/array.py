@@ -1,8 +1,6 @@
 """Arrays of the user's own: .npy and .npz files."""
 
 import os
-import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,10 +95,7 @@ def _read(given: str, key: str) -> dict[str, np.ndarray]:
                 if named:
                     return {name: np.asarray(loaded[name]) for name in named}
                 inside = ", ".join(sorted(loaded.files)) or "nothing"
-    except (
-        ValueError, OSError, EOFError, MemoryError, OverflowError, zipfile.BadZipFile,
-        zlib.error, NotImplementedError,
-    ) as error:  # fmt: skip
+    except Exception as error:  # NumPy and zipfile meet damage with a dozen kinds
         raise DataError(f"{path} {_why_unreadable(error)}", key=key) from None
     raise _nameless(given, inside, key)
 
@@ -140,6 +135,8 @@ def _part(
             f"{list(y.shape)}; give one label per example",
             key=key,
         )
+    if y is not None:
+        y = _labels(y, path, key)
     checked = _examples(x, path, key)
     return _Part(path=path, key=key, name=name, x=checked, y=y, layout=x.shape[1:])
 
@@ -165,7 +162,7 @@ def _examples(x: np.ndarray, path: str, key: str) -> np.ndarray:
     """Check an array of examples and bring images to [N, C, H, W]."""
     if x.dtype == bool:
         x = x.astype(np.float32)
-    if not np.issubdtype(x.dtype, np.number) or np.iscomplexobj(x):
+    if x.dtype.kind not in "iuf":
         raise DataError(f"{path} holds {x.dtype}; numbers are needed", key=key)
     if x.ndim not in (2, 3, 4) or 0 in x.shape:
         raise DataError(
@@ -193,6 +190,24 @@ def _examples(x: np.ndarray, path: str, key: str) -> np.ndarray:
             key=key,
         )
     return x
+
+
+def _labels(y: np.ndarray, path: str, key: str) -> np.ndarray:
+    """Check labels [N]; bytes become texts."""
+    if y.dtype.kind not in "biufUS":
+        raise DataError(
+            f"{path} has labels of type {y.dtype}; numbers or texts are needed", key=key
+        )
+    if y.dtype.kind == "f" and np.isnan(y).any():
+        first = int(np.argmax(np.isnan(y)))
+        raise DataError(
+            f"{path} has {int(np.isnan(y).sum())} labels that are NaN, the first at "
+            f"[{first}]; fill them in or take these examples out",
+            key=key,
+        )
+    if y.dtype.kind == "S":
+        return np.char.decode(y, "utf-8", "backslashreplace")
+    return y
 
 
 def _numbered(part: _Part, known: np.ndarray | None) -> Arrays:

@@ -258,9 +258,10 @@ def _orientation(image: Image.Image) -> int:
     if image.format == "PNG":
         image.load()  # the note may come last; damaged pixels are found here, not below
     try:
-        return int(image.getexif().get(_ORIENTATION, 1))
+        found = int(image.getexif().get(_ORIENTATION, 1))
     except Exception:  # see _readable; the pixels may be fine all the same
         return 1
+    return found if found in _TURNS else 1
 
 
 def _is_grey(image: Image.Image) -> bool:

@@ -51,7 +51,7 @@ def obtain(root: str, published: Published) -> Path:
     Raises:
         DataError: A file is damaged, or absent and cannot be downloaded.
     """
-    folder = Path(root).expanduser() / published.folder
+    folder = Path(os.path.expanduser(root)) / published.folder
     digests = published.digests
     absent = {n: d for n, d in digests.items() if not os.path.isfile(folder / n)}
     if absent:

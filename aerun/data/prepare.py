@@ -28,6 +28,8 @@ from aerun.options import Count, Natural, Positive, Range
 Held = Annotated[float, Range(0)]
 """How many examples are held out: a share below 1, or a number of examples."""
 
+_FLAT = float(np.finfo(np.float32).tiny)  # the inverse of less is no float32 number
+
 
 def _needs(options: Mapping[str, Any]) -> frozenset[Feature]:
     return frozenset({UNIT_INPUT} if options["binarize"] == "dynamic" else ())
@@ -287,7 +289,7 @@ def _fit_scale(
         width = high - shift
     else:
         shift, width = mean_and_deviation(train.stored, train.index)
-    scale = np.where(width > 0, width, 1.0)
+    scale = np.where(width > _FLAT, width, 1.0)
     if options.scale != "zca":
         return shift, scale, None
     whitening = fit_whitening(

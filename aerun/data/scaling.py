@@ -15,6 +15,8 @@ Bounds = tuple[np.ndarray, np.ndarray]
 """Smallest and largest value: [1], or [D] of vectors."""
 
 _MOST_WHITENED = 4096  # values per example; the matrix has the square of that
+_NEARLY_FLAT = 1e-6  # of the mean; rounding is far below
+_STEEPEST = 1e18  # whose products float32 holds
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -61,7 +63,15 @@ def mean_and_deviation(
 
     mean = total(lambda block: block.astype(np.float64))
     centre = per_column(mean.tolist(), x.shape[1:])
-    return mean, np.sqrt(total(lambda block: np.square(block - centre)))
+    deviation = np.sqrt(total(lambda block: np.square(block - centre)))
+    if not (deviation > _NEARLY_FLAT * np.abs(mean)).all():
+        # Of a constant, rounding leaves the mean beside it: that is no deviation.
+        chosen = _chosen(x, index)
+        ends = [(b.min(axis=axes), b.max(axis=axes)) for b in chosen]
+        low, high = (np.atleast_1d(each) for each in zip(*ends, strict=True))
+        flat = np.min(low, axis=0) == np.max(high, axis=0)
+        deviation = np.where(flat, 0.0, deviation)
+    return mean, deviation
 
 
 def fit_whitening(
@@ -118,6 +128,11 @@ def fit_whitening(
             "all training examples are the same; there is nothing to whiten"
         )
     deviations = np.sqrt(np.maximum(variances, 0) + epsilon)
+    if deviations.min() < 1 / _STEEPEST:
+        raise DataError(
+            "is too small for axes along which the examples do not vary; try 0.1",
+            key="dataset.zca_epsilon",
+        )
     return Whitening(
         mean=mean,
         matrix=(axes / deviations) @ axes.T,

@@ -16,6 +16,9 @@ from aerun.features import IMAGES, UNIT_DATA, UNIT_INPUT, UNIT_TARGET, Feature
 Arrays = tuple[Stored, np.ndarray | None]
 """Examples [N, *shape] and labels [N] (int64), or None where there are none."""
 
+LARGEST_VALUE = float(np.finfo(np.float32).max)
+"""Of an element of an example: what float32 can hold."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Source:
@@ -127,10 +130,12 @@ class Spec:
 
 
 def non_finite(x: np.ndarray) -> str:
-    """How many values are NaN or infinite, and where the first is; "" for none."""
+    """How many values are NaN or, as float32, infinite; "" for none."""
     if x.dtype.kind in "ui":
         return ""
     bad = ~np.isfinite(x)
+    if x.dtype.itemsize > 4:
+        bad |= np.abs(x) > LARGEST_VALUE
     if not bad.any():
         return ""
     first = [int(i) for i in np.argwhere(bad)[0]]

@@ -1,5 +1,6 @@
 """Street View House Numbers: digits cut out of photographs, in colour."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -47,7 +48,7 @@ def svhn(*, root: str) -> Source:
 def _where(root: str) -> Published:
     """Torchvision puts the files into the root itself; they may stay there."""
     for folder in (FILES.folder, "."):
-        place = Path(root).expanduser() / folder
+        place = Path(os.path.expanduser(root)) / folder
         if all((place / name).is_file() for name in FILES.digests):
             return replace(FILES, folder=folder)
     return FILES

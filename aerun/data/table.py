@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from aerun.data.sources import some
-from aerun.data.splits import Arrays, Source
+from aerun.data.splits import LARGEST_VALUE, Arrays, Source
 from aerun.data.writing import table_like
 from aerun.errors import DataError
 
@@ -259,7 +259,7 @@ def _read(
                 )
             texts.append(text)
     x = np.frombuffer(values, dtype=np.float64).reshape(-1, len(names))
-    finite = np.isfinite(x).all(axis=1)
+    finite = (np.abs(x) <= LARGEST_VALUE).all(axis=1)  # and no NaN
     if not finite.all():  # looked up again, so that a good file is read without a count
         first = int(np.argmin(finite))
         rows = _rows(found.path, found.key, found.delimiter)
@@ -275,10 +275,12 @@ def _bad_cell(
     name, cell, number = next(
         (name, cell.strip(), _number(cell))
         for name, cell in zip(names, cells, strict=True)
-        if not math.isfinite(_number(cell) or 0) or _number(cell) is None
+        if _number(cell) is None or not abs(_number(cell) or 0) <= LARGEST_VALUE
     )
     what = f"'{cell}' is no number" if number is None else f"'{cell}' is not finite"
     what = what if cell else "the cell is empty"
+    if number is not None and math.isfinite(number):
+        what = f"'{cell}' is beyond {LARGEST_VALUE:.2g}, which float32 ends with"
     if _DECIMAL_COMMA.fullmatch(cell):
         what += " (decimals are written with a point)"
     quoted = name.replace("'", "\\'")

@@ -12,7 +12,7 @@ from aerun.draws import Draws
 from aerun.features import MAPS, POSTERIOR, PRIOR, Feature, declares
 from aerun.models.outputs import Posterior
 from aerun.models.priors import STANDARD
-from aerun.options import Fraction, Knob, Momentum, Range
+from aerun.options import LARGEST, Fraction, Knob, Momentum, Range
 from aerun.running import RunningMean
 
 
@@ -158,7 +158,7 @@ class Lifetime(nn.Module):
     @staticmethod
     def smallest_batch(options: Mapping[str, Any]) -> int:
         """The smallest batch of which the share is at least one example."""
-        return math.ceil(1 / options["share"])
+        return math.ceil(min(1 / options["share"], LARGEST))
 
     def forward(
         self, features: Tensor, code: Tensor, draws: Draws | None

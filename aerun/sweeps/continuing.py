@@ -1,5 +1,6 @@
 """A sweep that is continued: what was typed for it before, and now."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -7,16 +8,16 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
 from aerun.config.explaining import unreadable
+from aerun.config.grammar import quoted
 from aerun.config.mistakes import BadRequest
 from aerun.sweeps.manifest import Manifest
-from aerun.sweeps.planning import quoted
 
 
 def sweep_of(run: str | None) -> Path | None:
     """The directory of a sweep, where ``run=`` names one."""
     if not run:
         return None
-    folder = Path(run.strip("'\"")).expanduser().absolute()
+    folder = Path(os.path.expanduser(run.strip("'\""))).absolute()
     return folder if Manifest(folder).exists else None
 
 

@@ -109,12 +109,6 @@ def is_option(override: str) -> bool:
     return override.lstrip("+").startswith("sweep.")
 
 
-def quoted(text: str) -> str:
-    """A text as a value of Hydra's grammar."""
-    escaped = text.replace("\\'", "\\\\'").replace("'", "\\'")
-    return f"'{escaped}'"
-
-
 @contextmanager
 def current(config: DictConfig) -> Iterator[None]:
     """Within, ``${hydra:...}`` reads this config."""

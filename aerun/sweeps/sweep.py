@@ -1,6 +1,7 @@
 """A sweep in its directory: what every sweeper is made of."""
 
 import logging
+import os
 import signal
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -14,7 +15,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from aerun.config.approve import claim_output, place_of
-from aerun.config.grammar import parse
+from aerun.config.grammar import parse, quoted
 from aerun.config.mistakes import BadRequest, Mistake
 from aerun.errors import Interrupted, RunDirectoryError, SweepFailed
 from aerun.rundir import RunDirectory, resume_command
@@ -31,7 +32,7 @@ from aerun.sweeps.manifest import (
 )
 from aerun.sweeps.parallel import ParallelLauncher
 from aerun.sweeps.places import free_place, next_place
-from aerun.sweeps.planning import Composed, Planned, current, is_option, plan, quoted
+from aerun.sweeps.planning import Composed, Planned, current, is_option, plan
 from aerun.sweeps.plugins import check_launcher
 from aerun.sweeps.presets import to_tell
 from aerun.sweeps.summary import finish, write_rows
@@ -52,7 +53,7 @@ class Sweep:
         self._context, self._loader = hydra_context, hydra_context.config_loader
         self._task = task_function
         path, exact = place_of(config, "hydra.sweep.dir")
-        self.folder = path.expanduser().absolute()
+        self.folder = Path(os.path.expanduser(path)).absolute()
         self.manifest = Manifest(self.folder)
         self.continued = exact and self.manifest.exists
         self._open = ExitStack()

@@ -12,7 +12,7 @@ from torch import nn
 
 from aerun.data.splits import Examples
 from aerun.objective import Objective
-from aerun.options import Count, Duration, Momentum, Natural, Positive
+from aerun.options import Count, Duration, Momentum, Natural, Positive, Threads
 from aerun.training.optimizers import Optimizer
 from aerun.training.schedulers import Scheduler
 
@@ -40,7 +40,7 @@ class TrainerOptions:
     """Decay per step of averaged weights, which are then evaluated and kept."""
     precision: Precision
     compile: bool | Literal["auto"]
-    threads: Count | Literal["auto"]
+    threads: Threads | Literal["auto"]
     checkpoint_every: Count | Duration
     """Epochs, or a duration such as 30s, 5min, 1h."""
     final_weights: Literal["best", "last"]
