@@ -6,6 +6,7 @@ from making import make
 from torch import nn
 
 import aerun
+from aerun.data import splits
 from aerun.models.classifier import Classifier
 from aerun.training.finetuning import Inputs, Recipe, fit
 
@@ -40,6 +41,20 @@ def test_a_run_stopped_on_a_gpu_continues_there(recorder):
     again.run(lambda: False)
     for row, expected in zip(again.rows, whole.rows, strict=True):
         assert row == pytest.approx(expected, rel=1e-4)
+
+
+def test_images_beyond_its_memory_are_sent_batch_by_batch(monkeypatch):
+    """In the same order and to the same bits as those that lie there."""
+    weights = []
+    for held in (True, False):
+        monkeypatch.setattr(splits, "_is_held", lambda stored, device, h=held: h)
+        _, built = make("device=cuda", "trainer.epochs=2")
+        assert built.training.phase.split.is_streamed == (not held)
+        for _ in built.training:
+            pass
+        weights.append(built.objective.state_dict())
+    for name, weight in weights[0].items():
+        assert torch.equal(weight, weights[1][name])
 
 
 def test_the_same_seed_gives_nearly_the_same_losses_as_itself():

@@ -18,6 +18,8 @@ from aerun.data.splits import Split
 from aerun.errors import DataError
 from aerun.resolving import resolve
 from aerun.training.loop import Training
+from aerun.training.state import capture, restore
+from aerun.training.step import taken_elsewhere
 
 WAIT = 20  # seconds, for what happens at once
 
@@ -94,17 +96,26 @@ def _in_file(split: Split, path: Path) -> Split:
     return Split(mapped, split.labels, spec=split.spec, index=split.index)
 
 
-def _trained(in_file: Path | None, steps: int) -> tuple[dict[str, Any], Training]:
+def _training(in_file: Path | None) -> Training:
     config = compose("model=vae", "trainer.epochs=2", "trainer.batch_size=100")
     data = load_data(config)
     if in_file is not None:
         data = replace(data, train=_in_file(data.train, in_file))
     training = build(resolve(config, data.spec), data).training
     assert training.phase.split.is_streamed == (in_file is not None)
+    return training
+
+
+def _trained(in_file: Path | None, steps: int) -> tuple[dict[str, Any], Training]:
+    training = _training(in_file)
+    _go_on(training, steps)
+    return training.root.state_dict(), training
+
+
+def _go_on(training: Training, steps: int) -> None:
     events = iter(training)
     while training.position.step < steps:
         next(events)
-    return training.root.state_dict(), training
 
 
 def test_a_training_from_a_file_is_that_from_memory(tmp_path: Path) -> None:
@@ -115,3 +126,32 @@ def test_a_training_from_a_file_is_that_from_memory(tmp_path: Path) -> None:
     assert training.position.batch > 0
     del training
     assert living() == []
+
+
+def test_a_training_from_a_file_goes_on_in_the_middle_of_an_epoch(
+    tmp_path: Path,
+) -> None:
+    """With the next batch of the order that was begun."""
+    kept, _ = _trained(None, 20)
+    _, training = _trained(tmp_path / "x", 5)
+    assert training.position.batch > 0
+    again = _training(tmp_path / "x")
+    restore(again, *capture(training))
+    _go_on(again, 20)
+    found = again.root.state_dict()
+    assert all(torch.equal(kept[name], found[name]) for name in kept)
+
+
+def test_jobs_that_are_trained_as_one_have_no_thread_each(tmp_path: Path) -> None:
+    """All of their batches are gathered by the thread that trains them."""
+    threads: list[str] = []
+    token = taken_elsewhere.set(lambda asked: None)
+    try:
+        training = _training(tmp_path / "x")
+        events = iter(training)
+        while training.position.step < 3:
+            next(events)
+            threads += living()
+    finally:
+        taken_elsewhere.reset(token)
+    assert threads == []
