@@ -130,7 +130,7 @@ def test_an_array_is_read_or_refused_in_words(alone: Path, number: int) -> None:
     hold(number, files(), check)
 
 
-@examples(few=2, many=60)
+@examples(few=2, many=30)
 def test_an_array_that_is_read_trains(alone: Path, number: int) -> None:
     """One image, one class, 1x1 and 1x4096 pixels, constants: a whole run, or words."""
 

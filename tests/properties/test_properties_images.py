@@ -119,7 +119,7 @@ def test_a_folder_is_read_or_refused_in_words(alone: Path, number: int) -> None:
     hold(number, folders(), check)
 
 
-@examples(few=2, many=100)
+@examples(few=2, many=40)
 def test_a_folder_that_is_read_trains(alone: Path, number: int) -> None:
     """One image a class, 1x1 and 1x4096 pixels, any name: a whole run, or words."""
 

@@ -49,7 +49,7 @@ def _with_limits(request: list[str]) -> list[str]:
     return [*SMALL, *plane, *request]
 
 
-@examples(few=3, many=300)
+@examples(few=3, many=100)
 def test_every_request_of_valid_values_is_shown_or_refused_in_words(
     place: Path, number: int
 ) -> None:
@@ -68,7 +68,7 @@ def test_every_request_of_valid_values_is_shown_or_refused_in_words(
     hold(number, good(), check)
 
 
-@examples(few=8, many=900)
+@examples(few=8, many=200)
 def test_no_request_ends_in_a_traceback_or_leaves_a_file(
     place: Path, number: int
 ) -> None:
@@ -86,7 +86,7 @@ def test_no_request_ends_in_a_traceback_or_leaves_a_file(
     hold(number, bad(), check)
 
 
-@examples(few=4, many=400)
+@examples(few=4, many=100)
 def test_no_training_is_begun_in_vain(untrained: Path, number: int) -> None:
     """The same of trainings: a request is accepted, or refused before a directory."""
 
@@ -100,7 +100,7 @@ def test_no_training_is_begun_in_vain(untrained: Path, number: int) -> None:
     hold(number, bad(), check)
 
 
-@examples(few=3, many=200)
+@examples(few=3, many=60)
 def test_no_sweep_is_begun_in_vain(untrained: Path, number: int) -> None:
     """Every job is looked at before the first starts: a bad value refuses all."""
 
@@ -114,7 +114,7 @@ def test_no_sweep_is_begun_in_vain(untrained: Path, number: int) -> None:
     hold(number, sweeps(), check)
 
 
-@examples(few=1, many=60)
+@examples(few=1, many=20)
 def test_what_is_accepted_trains(place: Path, number: int) -> None:
     """A run of two steps is whole, or says which number exploded."""
 

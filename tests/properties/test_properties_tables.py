@@ -110,7 +110,7 @@ def test_any_bytes_are_a_table_or_refused(alone: Path, number: int) -> None:
     hold(number, st.one_of(st.lists(pieces).map(b"".join), st.binary()), check)
 
 
-@examples(few=2, many=80)
+@examples(few=2, many=30)
 def test_a_table_that_is_read_trains(alone: Path, number: int) -> None:
     """With names of columns and classes that no picture, page or file stumbles over."""
 
