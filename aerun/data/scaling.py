@@ -50,7 +50,10 @@ def value_range(parts: Sequence[Stored]) -> Bounds:
 def mean_and_deviation(
     x: Stored, index: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation of some examples: [1], or [D] of vectors."""
+    """Mean and standard deviation of some examples: [1], or [D] of vectors.
+
+    What does not vary has its value as mean, to the last bit, and no deviation.
+    """
     axes = _axes(x.ndim)
     number = len(x) if index is None else len(index)
     each = number if x.ndim == 2 else number * int(np.prod(x.shape[1:]))
@@ -59,9 +62,14 @@ def mean_and_deviation(
         sums = [function(b).sum(axis=axes) for b in _chosen(x, index)]  # type: ignore[operator]
         return np.atleast_1d(np.sum(sums, axis=0)) / each
 
+    bounds = [(b.min(axis=axes), b.max(axis=axes)) for b in _chosen(x, index)]
+    low = np.min([pair[0] for pair in bounds], axis=0).astype(np.float64)
+    high = np.max([pair[1] for pair in bounds], axis=0).astype(np.float64)
     mean = total(lambda block: block.astype(np.float64))
     centre = per_column(mean.tolist(), x.shape[1:])
-    return mean, np.sqrt(total(lambda block: np.square(block - centre)))
+    deviation = np.sqrt(total(lambda block: np.square(block - centre)))
+    # A mean is rounded, and what that leaves would be divided by.
+    return np.where(low < high, mean, low), np.where(low < high, deviation, 0.0)
 
 
 def fit_whitening(
