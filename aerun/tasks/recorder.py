@@ -263,7 +263,7 @@ class Recorder:
             split = self._validation
             seed = self.config["seed"]
             found = evaluate(objective, split, event.knobs, seed=seed)
-        for name, value in found.terms.items():
+        for name, value in {**found.terms, "mse": found.mse}.items():
             if not math.isfinite(value):
                 raise NonFiniteError(
                     f"val/{name} became {value} after epoch {event.epoch} (step "

@@ -136,3 +136,12 @@ def test_a_column_that_does_not_vary_in_training_stays_in_its_unit(alone, capsys
     assert outcome(request, alone, capsys) == "right"
     metrics = json.loads((alone / "run/summary.json").read_text())["metrics"]
     assert metrics["mean/mse"] < 1.5
+
+
+def test_a_mean_squared_error_that_is_no_number_stops_a_run(recorder):
+    """Absolute errors of 1e20 are finite; their squares in the same row are not."""
+    run = recorder("model=linear", "loss=l1", "trainer.epochs=1", "trainer.lr=1e-9")
+    torch.nn.init.constant_(run.objective.model.decoder.levels[0].bias, 1e20)
+    with pytest.raises(NonFiniteError, match="val/mse became inf after epoch 1"):
+        run.run(lambda: False)
+    assert run.rows == []
