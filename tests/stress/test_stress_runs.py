@@ -138,6 +138,19 @@ def test_a_column_that_does_not_vary_in_training_stays_in_its_unit(alone, capsys
     assert metrics["mean/mse"] < 1.5
 
 
+def test_a_first_step_that_is_not_finite_does_not_blame_the_learning_rate(
+    alone, capsys
+):
+    """Values that have no square in single precision are told from steps too long."""
+    np.save(alone / "x.npy", images("huge")[:, 0])
+    request = ["dataset=array", "dataset.path=x.npy", "dataset.scale=none"]
+    assert outcome([*request, "model=linear"], alone, capsys) == "stopped"
+    reason = json.loads((Path("run") / "summary.json").read_text())["reason"]
+    assert "train/reconstruction became inf at step 1" in reason
+    assert "dataset.scale=standard" in reason
+    assert "trainer.lr" not in reason
+
+
 def test_a_mean_squared_error_that_is_no_number_stops_a_run(recorder):
     """Absolute errors of 1e20 are finite; their squares in the same row are not."""
     run = recorder("model=linear", "loss=l1", "trainer.epochs=1", "trainer.lr=1e-9")
