@@ -87,7 +87,8 @@ def final_figures(built: Built, *, seed: int) -> Findings:
         metrics["test/jacobian_norm"] = norm
     chains = roaming(model, test, seed=seed)
     if chains is not None:
-        metrics["chain/within"] = chains.within
+        known = math.isfinite(chains.within)
+        metrics["chain/within"] = chains.within if known else None
     evidence = Evidence(
         train_mse=train.mse,
         test_mse=found.mse,

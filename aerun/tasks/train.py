@@ -13,7 +13,7 @@ from torch import Tensor
 from aerun.build import Built, build, load_data
 from aerun.data import Spec, Whitening
 from aerun.errors import Interrupted, RunFailed
-from aerun.evaluation.health import of_games
+from aerun.evaluation.health import of_figures, of_games
 from aerun.launched import is_first
 from aerun.ranks import current
 from aerun.rundir import WHITENING, RunDirectory, resume_command
@@ -134,7 +134,11 @@ def finish(
             recorder,
             status="completed",
             metrics=found.metrics,
-            health=[*found.health, *_of_training(recorder)],
+            health=[
+                *found.health,
+                *of_figures(found.metrics),
+                *_of_training(recorder),
+            ],
         )
         _show(config, recorder, with_codes=True)
     _tell(summary, recorder)

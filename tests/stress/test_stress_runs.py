@@ -138,6 +138,22 @@ def test_a_column_that_does_not_vary_in_training_stays_in_its_unit(alone, capsys
     assert metrics["mean/mse"] < 1.5
 
 
+def test_what_is_not_finite_at_the_end_is_said(alone, capsys):
+    """A test value so large that its square is none leaves a figure without number."""
+    rows = np.random.default_rng(0).random((60, 2))
+    np.save(alone / "train.npy", rows)
+    rows[3] = 1e30
+    np.save(alone / "test.npy", rows)
+    request = ["dataset=array", "dataset.path=train.npy", "dataset.test_path=test.npy",
+               "dataset.scale=standard", "model=linear", "model.code=1"]  # fmt: skip
+    assert outcome(request, alone, capsys) == "right"
+    summary = json.loads((alone / "run/summary.json").read_text())
+    assert summary["metrics"]["test/mse"] is None
+    (said,) = [each for each in summary["health"] if "test/mse" in each]
+    assert said.startswith("Not finite: ")
+    assert "dataset.scale" in said
+
+
 def test_a_first_step_that_is_not_finite_does_not_blame_the_learning_rate(
     alone, capsys
 ):
