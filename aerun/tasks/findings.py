@@ -199,6 +199,7 @@ def _principal(
         decoder = baselines.linear_decoder(model, size, like)
         if decoder is not None:
             angles = baselines.principal_angles(decoder, found.components)
-            said["pca/largest_angle"] = float(angles[-1])
-            said["pca/mean_angle"] = float(angles.mean())
+            if len(angles):  # a decoder that gives one answer to all spans nothing
+                said["pca/largest_angle"] = float(angles[-1])
+                said["pca/mean_angle"] = float(angles.mean())
     return found, said
