@@ -36,6 +36,10 @@ class RunFailed(AerunError):
     """A run that could not go on; its directory says why."""
 
 
+class NotTheSame(AerunError):
+    """A run whose record is not what its own config gives."""
+
+
 class SweepFailed(AerunError):
     """Some jobs of a sweep failed; the others are complete."""
 

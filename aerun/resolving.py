@@ -52,7 +52,7 @@ def resolve(config: Config, spec: Spec) -> dict[str, Any]:
     link = getattr(locate(made["loss"]["_target_"]), "link", None)
     if link is not None and made["model"].get("output_activation") == "none":
         made["model"]["output_activation"] = link
-    small = _is_small(made, spec)
+    small = is_small(made, spec.shape)
     if trainer["threads"] == "auto" and small:
         trainer["threads"] = 1
     if trainer["compile"] == "auto" and not _may_compile(made["device"], small):
@@ -123,9 +123,9 @@ def _size(model: nn.Module) -> int:
     return sum(p.numel() for p in model.parameters())
 
 
-def _is_small(config: Config, spec: Spec) -> bool:
+def is_small(config: Config, shape: tuple[int, ...]) -> bool:
     """Whether handing work of a step over to a thread costs more than it saves."""
-    work: int = num_weights(config, spec.shape) * config["trainer"]["batch_size"]
+    work: int = num_weights(config, shape) * config["trainer"]["batch_size"]
     return work < _SMALL_STEP
 
 

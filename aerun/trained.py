@@ -151,15 +151,29 @@ def trained_objective(
     shape = tuple(config["data"]["shape"])
     objective = build_objective(config, shape).to(dtype_of(config))
     name = config["trainer"]["final_weights"] if weights is None else weights
-    found = RunDirectory(directory).load_weights(name)
+    fill(objective, RunDirectory(directory), name)
+    return objective
+
+
+def fill(objective: Objective, run: RunDirectory, name: str) -> None:
+    """Put weights that a run saved into its objective.
+
+    Args:
+        objective: Of the run's config.
+        run: Its directory.
+        name: "best" or "last".
+
+    Raises:
+        RunDirectoryError: They are absent, damaged, or of another model.
+    """
+    found = run.load_weights(name)
     try:
         load_weights(objective, found)
     except ValueError as error:
         raise RunDirectoryError(
-            f"config.yaml and the checkpoints of {directory} do not fit together: "
+            f"config.yaml and the checkpoints of {run.path} do not fit together: "
             f"{error}"
         ) from None
-    return objective
 
 
 def spec_of(config: Mapping[str, Any], directory: Path) -> Spec:

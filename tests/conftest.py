@@ -31,6 +31,8 @@ pytest.register_assert_rewrite(
     "promised_sweeps",
     "reconstructing",
     "sweeping",
+    "stressing",
+    "verifying",
     "summing",
     "searching",
 )

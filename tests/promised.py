@@ -1,4 +1,4 @@
-"""What the pages on variants, trackers and ONNX files say that commands leave."""
+"""What the pages say that commands leave: variants, trackers, ONNX files, verifying."""
 
 import csv
 import json
@@ -149,6 +149,18 @@ def classifier(folder: Path, run: Path, printed: str) -> None:
     assert ten["protocol"]["freeze"] == 1
 
 
+def verified(folder: Path, run: Path, printed: str) -> None:
+    """The verdict, and what was made again."""
+    for name, rows in (("verify", 1), ("verify_2", 1)):  # of one epoch in all
+        said = json.loads((run / name / "verification.json").read_text())
+        assert said["verdict"] == "exact"
+        made = (run / name / "metrics.csv").read_text().splitlines()
+        assert len(made) == 1 + rows
+    steps = json.loads((run / "checkpoints/first_steps.json").read_text())
+    assert 0 < len(steps["steps"]) <= 20
+    assert "matches bit for bit" in printed
+
+
 PROMISES = {
     "Sparse, denoising and contractive, in any combination": variants,
     "Layer by layer": levels,
@@ -160,4 +172,5 @@ PROMISES = {
     "TensorBoard": tensorboard,
     "A tracker of your own": mlflow,
     "As ONNX files": onnx,
+    "Verifying a run": verified,
 }

@@ -26,6 +26,7 @@ ON_A_RUN = (
     "classify",
     "export",
     "report",
+    "verify",
     "compare",
 )
 

@@ -143,7 +143,7 @@ def _smaller(arguments: list[str]) -> list[str]:
         return arguments
     arguments = [re.sub(r"(\.trials=\d)0", r"\1", word) for word in arguments]
     as_they_are = {"task=reconstruct", "task=encode", "task=sample", "task=export",
-                   "task=compare"}  # fmt: skip
+                   "task=compare", "task=verify"}  # fmt: skip
     if as_they_are & set(arguments):
         return arguments
     if "task=classify" in arguments:

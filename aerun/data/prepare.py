@@ -15,6 +15,7 @@ from aerun.data.scaling import (
     Bounds,
     Scale,
     Whitening,
+    check_scaling,
     fit_whitening,
     mean_and_deviation,
     value_range,
@@ -126,8 +127,8 @@ def _spec(
     source: Source, parts: Mapping[str, "_Part"], options: DatasetOptions
 ) -> Spec:
     train = parts["train"]
-    shift, scale, whitening = _fit_scale(train, source, options)
     found = _bounds(source, [part.stored for part in parts.values()])
+    shift, scale, whitening = _fit_scale(train, source, options, found)
     low, high = ((bound - shift) / scale for bound in found)
     return Spec(
         shape=train.stored.shape[1:],
@@ -277,19 +278,23 @@ def _bounds(source: Source, parts: list[Stored]) -> Bounds:
 
 
 def _fit_scale(
-    train: _Part, source: Source, options: DatasetOptions
+    train: _Part, source: Source, options: DatasetOptions, found: Bounds
 ) -> tuple[np.ndarray, np.ndarray, Whitening | None]:
     """Shift and scale in stored units: one value for images, one per column."""
     if options.scale == "none":
-        return np.zeros(1), np.ones(1), None
+        shift, scale = np.zeros(1), np.ones(1)
+        check_scaling(found, shift, scale, train.stored.dtype)
+        return shift, scale, None
     if options.scale == "unit":
         # Of the whole file, so that what is held out of it lies in [0, 1] too; never
         # of a test set of its own.
         shift, high = _bounds(source, [source.train[0]])
-        width = high - shift
+        with np.errstate(over="ignore"):
+            width = high - shift
     else:
         shift, width = mean_and_deviation(train.stored, train.index)
     scale = np.where(width > _FLAT, width, 1.0)
+    check_scaling(found, shift, scale, train.stored.dtype)
     if options.scale != "zca":
         return shift, scale, None
     whitening = fit_whitening(

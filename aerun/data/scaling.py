@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -15,7 +15,6 @@ Bounds = tuple[np.ndarray, np.ndarray]
 """Smallest and largest value: [1], or [D] of vectors."""
 
 _MOST_WHITENED = 4096  # values per example; the matrix has the square of that
-_NEARLY_FLAT = 1e-6  # of the mean; rounding is far below
 _STEEPEST = 1e18  # whose products float32 holds
 
 
@@ -52,7 +51,10 @@ def value_range(parts: Sequence[Stored]) -> Bounds:
 def mean_and_deviation(
     x: Stored, index: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation of some examples: [1], or [D] of vectors."""
+    """Mean and standard deviation of some examples: [1], or [D] of vectors.
+
+    What does not vary has its value as mean, to the last bit, and no deviation.
+    """
     axes = _axes(x.ndim)
     number = len(x) if index is None else len(index)
     each = number if x.ndim == 2 else number * int(np.prod(x.shape[1:]))
@@ -61,17 +63,46 @@ def mean_and_deviation(
         sums = [function(b).sum(axis=axes) for b in _chosen(x, index)]  # type: ignore[operator]
         return np.atleast_1d(np.sum(sums, axis=0)) / each
 
-    mean = total(lambda block: block.astype(np.float64))
+    bounds = [(b.min(axis=axes), b.max(axis=axes)) for b in _chosen(x, index)]
+    low = np.min([pair[0] for pair in bounds], axis=0).astype(np.float64)
+    high = np.max([pair[1] for pair in bounds], axis=0).astype(np.float64)
+    with np.errstate(over="ignore", invalid="ignore"):  # check_scaling says it
+        mean = total(lambda block: block.astype(np.float64))
     centre = per_column(mean.tolist(), x.shape[1:])
-    deviation = np.sqrt(total(lambda block: np.square(block - centre)))
-    if not (deviation > _NEARLY_FLAT * np.abs(mean)).all():
-        # Of a constant, rounding leaves the mean beside it: that is no deviation.
-        chosen = _chosen(x, index)
-        ends = [(b.min(axis=axes), b.max(axis=axes)) for b in chosen]
-        low, high = (np.atleast_1d(each) for each in zip(*ends, strict=True))
-        flat = np.min(low, axis=0) == np.max(high, axis=0)
-        deviation = np.where(flat, 0.0, deviation)
-    return mean, deviation
+    with np.errstate(over="ignore", invalid="ignore"):
+        deviation = np.sqrt(total(lambda block: np.square(block - centre)))
+    # A mean is rounded, and what that leaves would be divided by.
+    return np.where(low < high, mean, low), np.where(low < high, deviation, 0.0)
+
+
+def check_scaling(
+    bounds: Bounds, shift: np.ndarray, scale: np.ndarray, dtype: np.dtype
+) -> None:
+    """See whether values survive being scaled, and squared in their own units.
+
+    Args:
+        bounds: Smallest and largest value.
+        shift: Is taken away, [1] or [D].
+        scale: Divides then, [1] or [D].
+        dtype: As which they are stored.
+
+    Raises:
+        DataError: They are too large or too close together.
+    """
+    working: Any = np.float64 if dtype == np.float64 else np.float32
+    with np.errstate(all="ignore"):
+        low, high = (np.asarray(b, dtype=np.float64).astype(working) for b in bounds)
+        factor = (1 / scale).astype(working)
+        made = [(end - shift.astype(working)) * factor for end in (low, high)]
+        squares = np.square(high - low, dtype=np.float64)
+    if np.isfinite([*squares, *np.concatenate(made), *factor]).all() and factor.all():
+        return
+    least, most = float(np.min(bounds[0])), float(np.max(bounds[1]))
+    raise DataError(
+        f"has values between {least:.4g} and {most:.4g}, as {dtype}, that are too "
+        "large or too close together to be scaled; multiply them by a power of ten "
+        "first, or leave such columns out"
+    )
 
 
 def fit_whitening(

@@ -32,9 +32,11 @@ class Principal:
 
     def errors(self, x: np.ndarray) -> np.ndarray:
         """Squared error of each element of flattened examples, [N, D], scaled units."""
-        centred = x - self.centre
-        restored = (centred @ self.components.T) @ self.components
-        squares: np.ndarray = np.square(np.subtract(restored, centred, out=restored))
+        with np.errstate(over="ignore", invalid="ignore"):  # health says it
+            centred = x - self.centre
+            restored = (centred @ self.components.T) @ self.components
+            off = np.subtract(restored, centred, out=restored)
+            squares: np.ndarray = np.square(off)
         return squares
 
     def reconstruct(self, x: np.ndarray, size: int) -> np.ndarray:

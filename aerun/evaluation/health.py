@@ -1,5 +1,6 @@
 """What is wrong with a trained model, in plain words with what to try."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -64,6 +65,21 @@ def health(evidence: Evidence) -> list[str]:
         *_memorised(evidence),
         *_units(evidence),
     ]
+
+
+def of_figures(metrics: Mapping[str, float | int | None]) -> Iterator[str]:
+    """What is to be said of figures that are no numbers, which files cannot hold.
+
+    Args:
+        metrics: By name; None where there is none.
+    """
+    lost = [n for n, v in metrics.items() if v is not None and not math.isfinite(v)]
+    if lost:
+        yield (
+            f"Not finite: {', '.join(lost)}. Values of the data, or what the model "
+            "makes of them, are too large to be squared: look at the test part, or try "
+            "another dataset.scale."
+        )
 
 
 def _collapse(evidence: Evidence) -> Iterator[str]:

@@ -25,10 +25,14 @@ class Moments:
             Chan, Golub & LeVeque, "Algorithms for computing the sample variance",
             The American Statistician 37 (1983).
         """
-        centre = block.mean(0)
-        squares = (block - centre).square_().sum(0).cpu().double()
+        # About one of them: a rounded mean would leave a variance where there is none.
+        origin = block[:1]
+        off = block - origin
+        centre = off.mean(0)
+        squares = off.sub_(centre).square_().sum(0).cpu().double()
         before, self.number = self.number, self.number + len(block)
-        delta = centre.cpu().double() - self.mean
+        mean = origin[0].cpu().double() + centre.cpu().double()
+        delta = mean - self.mean
         self.mean = self.mean + delta * (len(block) / self.number)
         weight = before * len(block) / self.number
         self._squares = self._squares + squares + delta.square() * weight

@@ -102,7 +102,8 @@ class Normal(_Prior):
             own_mean, own_std, log_std = self._moments(mean)
             mean = (mean - own_mean) / own_std
             log_variance = log_variance - 2 * log_std
-        return (mean.square() + log_variance.exp() - 1 - log_variance) / 2
+        # exp - 1 by itself: near the prior nothing else is left of it.
+        return (mean.square() + (log_variance.expm1() - log_variance)) / 2
 
 
 class _InPlanes(_Prior):

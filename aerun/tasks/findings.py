@@ -87,7 +87,8 @@ def final_figures(built: Built, *, seed: int) -> Findings:
         metrics["test/jacobian_norm"] = norm
     chains = roaming(model, test, seed=seed)
     if chains is not None:
-        metrics["chain/within"] = chains.within
+        known = math.isfinite(chains.within)
+        metrics["chain/within"] = chains.within if known else None
     evidence = Evidence(
         train_mse=train.mse,
         test_mse=found.mse,
@@ -198,6 +199,7 @@ def _principal(
         decoder = baselines.linear_decoder(model, size, like)
         if decoder is not None:
             angles = baselines.principal_angles(decoder, found.components)
-            said["pca/largest_angle"] = float(angles[-1])
-            said["pca/mean_angle"] = float(angles.mean())
+            if len(angles):  # a decoder that gives one answer to all spans nothing
+                said["pca/largest_angle"] = float(angles[-1])
+                said["pca/mean_angle"] = float(angles.mean())
     return found, said

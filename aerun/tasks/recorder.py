@@ -5,7 +5,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 from torch import Tensor
@@ -16,6 +16,8 @@ from aerun.data.splits import Examples
 from aerun.evaluation.splits import evaluate
 from aerun.progress import progress_bar, show_epoch
 from aerun.rundir import RunDirectory
+from aerun.tasks.best import Best
+from aerun.tasks.first_steps import FirstSteps
 from aerun.tasks.interruption import Adviser
 from aerun.tasks.pictures import Pictures
 from aerun.tracking.events import EpochRecorded, RunStarted
@@ -41,16 +43,6 @@ from aerun.training.state import (
 log = logging.getLogger("aerun")
 
 
-@dataclass(kw_only=True, slots=True)
-class Best:
-    """The epoch with the lowest validation objective so far."""
-
-    value: float | None = None
-    epoch: int | None = None
-    stale: int = 0
-    """Epochs since then."""
-
-
 class Recorder:
     """Runs a training and keeps its record in the run directory."""
 
@@ -70,6 +62,7 @@ class Recorder:
         self.best_weights: dict[str, Tensor] | None = None
         self.rows: list[dict[str, Any]] = []
         self.timings: list[dict[str, Any]] = []
+        self.first_steps = FirstSteps(config, built.training, directory)
         self.tell = Telling(build_tracker(config))
         self.pictures = Pictures(built, directory, self.tell)
         self._viewed: tuple[str, Examples] | None = None
@@ -95,6 +88,7 @@ class Recorder:
                         case StepEnded():
                             bar.total = self.training.total_steps
                             bar.update()
+                            self.first_steps.see()
                         case EpochEnded():
                             self._epoch_ended(event, bar)
                             if self._advised_to_stop():
@@ -269,7 +263,7 @@ class Recorder:
             split = self._validation
             seed = self.config["seed"]
             found = evaluate(objective, split, event.knobs, seed=seed)
-        for name, value in found.terms.items():
+        for name, value in {**found.terms, "mse": found.mse}.items():
             if not math.isfinite(value):
                 raise NonFiniteError(
                     f"val/{name} became {value} after epoch {event.epoch} (step "

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from aerun.build import build, load_data
+from aerun.data import Data
 from aerun.data.sources import PLACES
 from aerun.errors import DataError
 from aerun.launched import is_first
@@ -41,13 +42,7 @@ def resume(
     """
     run, ranks = RunDirectory(directory), current()
     data = load_data(config)
-    known = config.get("data", {}).get("fingerprint")
-    if known is not None and known != data.spec.fingerprint:
-        raise DataError(
-            f"the data changed since this run began: the hash of {_named(config)} was "
-            f"{known} when the run began, now {data.spec.fingerprint}; start a new "
-            f"run, with init_from={directory} if you like"
-        )
+    check_data(config, data, f"start a new run, with init_from={directory} if you like")
     begun = (directory / "config.yaml").is_file()
     before = run.read_yaml("config.yaml") if begun else config
     config = settled(config, data, ranks)
@@ -75,6 +70,25 @@ def resume(
         if ranks is not None:
             ranks.wait()  # the others end when all is written
         return summary
+
+
+def check_data(config: Mapping[str, Any], data: Data, advice: str) -> None:
+    """See whether data are those that a run was trained on, if it loaded any.
+
+    Args:
+        config: The run's.
+        data: As loaded now.
+        advice: What to do if they are not.
+
+    Raises:
+        DataError: They are not.
+    """
+    known = config.get("data", {}).get("fingerprint")
+    if known is not None and known != data.spec.fingerprint:
+        raise DataError(
+            f"the data changed since this run began: the hash of {_named(config)} was "
+            f"{known} when the run began, now {data.spec.fingerprint}; {advice}"
+        )
 
 
 def _named(config: Mapping[str, Any]) -> str:

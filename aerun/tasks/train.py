@@ -13,17 +13,18 @@ from torch import Tensor
 from aerun.build import Built, build, load_data
 from aerun.data import Spec, Whitening
 from aerun.errors import Interrupted, RunFailed
-from aerun.evaluation.health import of_games
+from aerun.evaluation.health import of_figures, of_games
 from aerun.launched import is_first
 from aerun.ranks import current
 from aerun.rundir import WHITENING, RunDirectory, resume_command
 from aerun.settling import threads
 from aerun.tasks.findings import final_figures
+from aerun.tasks.first_steps import sha256
 from aerun.tasks.following import follow, settled, stopping
 from aerun.tasks.interruption import Adviser, Wish, stop_signals
 from aerun.tasks.recorder import Recorder
 from aerun.tasks.report import REPORT, map_of_codes, write_report
-from aerun.tasks.summary import identity
+from aerun.tasks.summary import identity, not_deterministic
 from aerun.tracking.events import RunEnded
 from aerun.trained import Trained
 from aerun.training.loop import NonFiniteError
@@ -133,7 +134,11 @@ def finish(
             recorder,
             status="completed",
             metrics=found.metrics,
-            health=[*found.health, *_of_training(recorder)],
+            health=[
+                *found.health,
+                *of_figures(found.metrics),
+                *_of_training(recorder),
+            ],
         )
         _show(config, recorder, with_codes=True)
     _tell(summary, recorder)
@@ -227,6 +232,9 @@ def _write_summary(
     if reason is not None:
         summary["reason"] = reason
     parameters = recorder.objective.model.parameters()
+    composed = recorder.directory.read_record("config.yaml")
+    if status == "completed":
+        summary["weights_sha256"] = sha256(recorder.directory)
     summary |= {
         "metrics": dict(metrics or {}),
         "health": list(health or []),
@@ -238,6 +246,7 @@ def _write_summary(
         "seconds": round(seconds, 3),
         "samples_per_second": round(samples / seconds, 1) if seconds else None,
         **identity(config),
+        "not_deterministic": list(not_deterministic(config, composed)),
     }
     recorder.directory.write_json("summary.json", summary)
     recorder.tell(RunEnded(summary=summary, step=position.step + 1))

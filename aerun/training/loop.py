@@ -28,6 +28,11 @@ from aerun.training.step import Step, taken_elsewhere
 
 _PICTURES = 10  # about so many per run where no number of steps is asked for
 _FLUSH = 50  # steps between looks at the losses; each look waits for the device
+_TOO_FAR = "lower trainer.lr or set trainer.grad_clip"
+_TOO_LARGE = (  # no step was made before it
+    "the values of the data or the weight of a term are too large for it; try "
+    "dataset.scale=standard"
+)
 
 
 class NonFiniteError(ArithmeticError):
@@ -311,5 +316,5 @@ class Training:
         bad_step = step - (len(rows) - 1 - index)
         raise NonFiniteError(
             f"{what} became {row[name]} at step {bad_step} ({when}); "
-            "lower trainer.lr or set trainer.grad_clip"
+            f"{_TOO_LARGE if bad_step == 1 else _TOO_FAR}"
         )
