@@ -172,14 +172,21 @@ class RunDirectory:
 
         Raises:
             RunDirectoryError: Nothing may be written there.
+            StorageError: The disk is full, or the directory is gone.
         """
         path = self.path / name
         beside = path.with_name(f".{path.name}.part")
         with writable(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            for folder in [*Path(name).parents][-2::-1]:  # its own is not made again
+                (self.path / folder).mkdir(exist_ok=True)
             beside.touch()
-        yield beside
-        os.replace(beside, path)
+            try:
+                yield beside
+                os.replace(beside, path)
+            except BaseException:
+                with suppress(OSError):
+                    beside.unlink()
+                raise
 
     def write_json(self, name: str, value: Any) -> Path:
         """Write JSON; NaN and infinities become null, which JSON can say."""

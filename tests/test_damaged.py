@@ -14,7 +14,7 @@ from comparing import run_of, write_run
 import aerun
 from aerun.cli import main
 from aerun.config.several import recorded_run
-from aerun.errors import RunDirectoryError
+from aerun.errors import RunDirectoryError, StorageError
 from aerun.rundir import RunDirectory, claim
 
 RELEASED = Path(__file__).with_name("released") / "0.1.0"
@@ -201,13 +201,13 @@ def test_a_read_only_run_is_told(run: Path, capsys, monkeypatch, number: int) ->
 
 
 def test_a_full_disk_is_no_read_only_run(tmp_path: Path, monkeypatch) -> None:
-    """What can pass stays what it is."""
+    """What can pass is told to be mended, not to be another place."""
 
     def fill(*arguments: Any, **named: Any) -> None:
         raise OSError(errno.ENOSPC, "no space")
 
     monkeypatch.setattr(Path, "touch", fill)
-    with pytest.raises(OSError, match="no space"):
+    with pytest.raises(StorageError, match=r"no space\); make room"):
         RunDirectory(tmp_path).write("a", b"a")
 
 
