@@ -1,6 +1,7 @@
 """Files of a run directory read back: whole and of their kind, or an error by name."""
 
 import csv
+import io
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -45,23 +46,28 @@ def table(path: Path) -> list[dict[str, Any]]:
         FileNotFoundError: There is no such file.
         RunDirectoryError: It is damaged.
     """
-    rows = []
-    with open(path, encoding="utf-8", newline="") as file:
-        reader = csv.DictReader(file)
-        try:
-            for row in reader:
-                if None in row or None in row.values():
-                    wanted = len(reader.fieldnames or ())
-                    raise ValueError(f"it has not {wanted} columns")
-                rows.append(
-                    {
-                        key: value if key == "phase" else float(value)
-                        for key, value in row.items()
-                        if value != ""
-                    }
-                )
-        except (csv.Error, ValueError) as error:
-            raise damaged(path, f"line {reader.line_num}: {error}") from None
+    rows, content = [], path.read_bytes()
+    try:
+        text = content.decode()
+    except UnicodeDecodeError as error:
+        raise damaged(path, error) from None
+    reader = csv.DictReader(io.StringIO(text, newline=""))
+    try:
+        for row in reader:
+            if None in row or None in row.values():
+                wanted = len(reader.fieldnames or ())
+                raise ValueError(f"it has not {wanted} columns")
+            rows.append(
+                {
+                    key: value if key == "phase" else float(value)
+                    for key, value in row.items()
+                    if value != ""
+                }
+            )
+        if text and not text.endswith("\n"):
+            raise ValueError("it ends in the middle")
+    except (csv.Error, ValueError) as error:
+        raise damaged(path, f"line {reader.line_num}: {error}") from None
     return rows
 
 

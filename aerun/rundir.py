@@ -1,12 +1,10 @@
 """The only way into a run directory: claims, locks, whole files, checkpoints.
 
 Every file is written beside its place and renamed into it, so that at any instant it is
-there whole or not at all.
+there whole or not at all. Tables that grow do so by whole lines (see `tables`).
 """
 
-import csv
 import fcntl
-import io
 import json
 import os
 import shlex
@@ -22,6 +20,7 @@ from torch import Tensor
 from aerun import reading
 from aerun.errors import RunDirectoryError
 from aerun.locks import writable
+from aerun.tables import as_csv, columns_of, finite
 
 _STATE = "checkpoints/last.state"
 _BEFORE = "checkpoints/previous.state"
@@ -200,13 +199,7 @@ class RunDirectory:
 
     def write_table(self, name: str, rows: Sequence[Mapping[str, Any]]) -> Path:
         """Write rows as CSV; numbers in the shortest form that reads back exactly."""
-        columns = list(dict.fromkeys(key for row in rows for key in row))
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows([row.get(column, "") for column in columns] for row in rows)
-        # Names of files may be no UTF-8.
-        return self.write(name, text.getvalue().encode(errors="backslashreplace"))
+        return self.write(name, as_csv(rows, columns_of(rows)))
 
     def read_json(self, name: str) -> dict[str, Any]:
         """Read a JSON object; errors as of ``reading.json_object``."""
@@ -303,14 +296,3 @@ class RunDirectory:
             RunDirectoryError: States are there, all damaged.
         """
         return reading.state([self.path / name for name in (_STATE, _BEFORE)])
-
-
-def finite(value: Any) -> Any:
-    """Figures as JSON can say them: null for NaN and infinities."""
-    if isinstance(value, float):
-        return value if value - value == 0 else None
-    if isinstance(value, Mapping):
-        return {key: finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite(item) for item in value]
-    return value

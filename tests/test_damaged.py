@@ -22,6 +22,7 @@ RELEASED = Path(__file__).with_name("released") / "0.1.0"
 TABLES = {
     "epoch,val/mse\n1,0.5\n2\n": "line 3: it has not 2 columns",
     "epoch,val/mse\n1,0.5,3\n": "line 2: it has not 2 columns",
+    "epoch,val/mse\n1,0.5\n2,0.4": "line 3: it ends in the middle",
     "epoch,val/mse\n1,many\n": "line 2: could not convert",
     "epoch,val/mse\n1,\0\n": "line",
 }
@@ -104,7 +105,7 @@ def test_a_damaged_evaluation_is_no_part_of_a_page(
 
 
 @pytest.mark.parametrize(
-    ("file", "content", "reason"), [DAMAGES[0], DAMAGES[5], DAMAGES[8]]
+    ("file", "content", "reason"), [DAMAGES[0], DAMAGES[6], DAMAGES[9]]
 )
 def test_a_comparison_lists_a_damaged_run_as_unreadable(
     alone: Path, capsys, file: str, content: str, reason: str
