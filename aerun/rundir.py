@@ -14,10 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from safetensors.torch import save_file
 from torch import Tensor
 
-from aerun import reading
+from aerun import reading, seals
 from aerun.errors import RunDirectoryError
 from aerun.locks import writable
 from aerun.tables import as_csv, columns_of, finite
@@ -127,6 +126,7 @@ class RunDirectory:
     def __init__(self, path: Path | str) -> None:
         """Wrap a directory that exists."""
         self.path = Path(path)
+        self._last_is_damaged = False
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -243,9 +243,16 @@ class RunDirectory:
         """Read ``checkpoints/<name>.safetensors``.
 
         Raises:
-            RunDirectoryError: It is absent or damaged.
+            RunDirectoryError: It is absent or damaged; a state gives it again.
         """
-        return self.load_tensors(f"checkpoints/{name}.safetensors", "weights")
+        file = f"checkpoints/{name}.safetensors"
+        try:
+            return self.load_tensors(file, "weights")
+        except RunDirectoryError as error:
+            if not (self.path / file).is_file() or not self.has_state():
+                raise
+            how = f"the last state gives it again: {resume_command(self.path)}"
+            raise RunDirectoryError(f"{error}; {how}") from None
 
     def save_tensors(
         self,
@@ -254,11 +261,8 @@ class RunDirectory:
         metadata: dict[str, str] | None = None,
     ) -> None:
         """Write a file of tensors straight from where they lie, without a copy."""
-        at_rest = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
         with self._beside(name) as beside:
-            save_file(at_rest, beside, metadata=metadata)
-            with open(beside, "rb") as handle:
-                os.fsync(handle.fileno())
+            seals.save(tensors, beside, metadata or {})
 
     def load_tensors(self, name: str, what: str) -> dict[str, Tensor]:
         """Read a file of tensors.
@@ -275,24 +279,32 @@ class RunDirectory:
     def save_state(
         self, tensors: Mapping[str, Tensor], values: Mapping[str, Any]
     ) -> None:
-        """Write ``last.state``; the one before stays as ``previous.state``."""
+        """Write ``last.state``; the one before, if whole, is kept beside it."""
         last, before = self.path / _STATE, self.path / _BEFORE
-        if last.exists():
-            # Linked first, so that last.state is never absent.
-            beside = before.with_name(".previous.state.part")
-            beside.unlink(missing_ok=True)
-            os.link(last, beside)
-            os.replace(beside, before)
-        self.save_tensors(_STATE, tensors, {"state": json.dumps(values)})
+        with self._beside(_STATE) as beside:
+            seals.save(tensors, beside, {"state": json.dumps(values)})
+            # Only now, so that two whole ones are there but for an instant; by a link,
+            # so that last.state is never absent.
+            if last.exists() and not self._last_is_damaged:
+                linked = before.with_name(".previous.state.part")
+                linked.unlink(missing_ok=True)
+                os.link(last, linked)
+                os.replace(linked, before)
+        self._last_is_damaged = False
 
     def has_state(self) -> bool:
         """Whether a state was ever saved."""
         return any((self.path / name).is_file() for name in (_STATE, _BEFORE))
 
     def load_state(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
-        """The newest state that can be read, or None where none was written.
+        """The newest state that is whole, or None where none was written.
 
         Raises:
             RunDirectoryError: States are there, all damaged.
         """
-        return reading.state([self.path / name for name in (_STATE, _BEFORE)])
+        found = reading.state([self.path / name for name in (_STATE, _BEFORE)])
+        if found is None:
+            return None
+        tensors, values, path = found
+        self._last_is_damaged = path != self.path / _STATE
+        return tensors, values
