@@ -71,8 +71,9 @@ def claim(path: Path, *, exact: bool) -> Path:
 
 
 def _nothing_in(path: Path) -> bool:
-    """Whether a folder is empty, or holds what a claim that was killed leaves."""
-    return {entry.name for entry in path.iterdir()} <= {".lock"}
+    """Whether a folder is empty, or holds what a start that was killed leaves."""
+    names = {entry.name for entry in path.iterdir()}
+    return names <= {".lock", ".hydra"} and not holds_run(path)
 
 
 @contextmanager
