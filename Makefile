@@ -6,7 +6,8 @@ READY := $(VENV)/.ready
 # Quick tests share the cores, file by file; slow ones measure, and have them alone.
 PARALLEL := -n auto --dist loadfile
 
-.PHONY: help install run test test-all lint format smoke golden bench reproduce clean
+.PHONY: help install run test test-all torture lint format smoke golden bench reproduce \
+	clean
 .DEFAULT_GOAL := help
 
 help:  ## show this list
@@ -31,7 +32,10 @@ test: $(READY)  ## the test suite
 
 test-all: test  ## the same and what takes longer: killed runs, figures on MNIST
 	$(BIN)/python -m pytest -m "shared" $(PARALLEL)
-	$(BIN)/python -m pytest -m "slow and not shared"
+	$(BIN)/python -m pytest -m "slow and not shared and not torture"
+
+torture: $(READY)  ## hurt real runs at hundreds of instants, and see that none is lost
+	$(BIN)/python -m pytest tests/torture -n auto --dist load
 
 lint: $(READY)  ## style and types
 	$(BIN)/ruff check .

@@ -40,6 +40,19 @@ class NotTheSame(AerunError):
     """A run whose record is not what its own config gives."""
 
 
+class StorageError(RunFailed, OSError):
+    """A disk takes no more; what was written before is whole."""
+
+    def __init__(self, message: str, number: int | None = None) -> None:
+        """Hold a message and the number of the system's error."""
+        super().__init__(message)
+        self.errno = number
+
+
+class DirectoryGone(StorageError):
+    """A directory was removed or moved while it was written to."""
+
+
 class SweepFailed(AerunError):
     """Some jobs of a sweep failed; the others are complete."""
 

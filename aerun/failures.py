@@ -40,6 +40,9 @@ def tell_bug(error: Exception, *, verbose: bool) -> None:
     theirs = _outside(frames)
     if verbose and was_traced(error):
         return
+    if not verbose and (said := without_memory(error)) is not None:
+        print_error(said)
+        return
     if verbose or (not theirs and not isinstance(error, SyntaxError)):
         traceback.print_exception(error)
         return
@@ -53,11 +56,28 @@ def in_short(error: Exception) -> str:
     text = " ".join(str(error).split())
     if isinstance(error, AerunError):
         return text
+    if (said := without_memory(error)) is not None:
+        return said
     frames = traceback.extract_tb(error.__traceback__)
     at = (_outside(frames) or [*frames])[-1]
     kind = type(error).__name__
     where = f"{Path(at.filename).name}, line {at.lineno}"
     return f"{kind}: {text} ({where})" if text else f"{kind} ({where})"
+
+
+def without_memory(error: Exception) -> str | None:
+    """What to say of an error for want of memory; None of any other."""
+    text = " ".join(str(error).split())
+    # PyTorch has a class of its own for GPUs, and none for this.
+    on_cpu = re.search(r"t allocate memory: (you tried to allocate \d+ bytes)", text)
+    if on_cpu is not None:
+        text = on_cpu[1]
+    elif not isinstance(error, MemoryError) and type(error).__name__ != _ON_GPU:
+        return None
+    return f"out of memory ({text}); choose a smaller model or trainer.batch_size"
+
+
+_ON_GPU = "OutOfMemoryError"
 
 
 def _outside(frames: Iterable[traceback.FrameSummary]) -> list[traceback.FrameSummary]:

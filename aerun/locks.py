@@ -1,4 +1,4 @@
-"""Files that processes hold against each other, and whether they can be begun."""
+"""Files that processes hold against each other, and whether they can be written."""
 
 import errno
 import fcntl
@@ -6,25 +6,37 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from aerun.errors import RunDirectoryError
+from aerun.errors import DirectoryGone, RunDirectoryError, StorageError
+
+_REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_GONE = (errno.ENOENT, errno.ENOTDIR, errno.ESTALE)
 
 
 @contextmanager
 def writable(path: Path) -> Iterator[None]:
-    """Within, a file is begun.
+    """Within, a file is written whose folder is there.
 
     Raises:
-        RunDirectoryError: That is not allowed; a full disk is another matter.
+        RunDirectoryError: That is not allowed.
+        StorageError: The disk is full, or the folder is gone.
     """
     try:
         yield
+    except StorageError:
+        raise
     except OSError as error:
-        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
-            raise
-        raise RunDirectoryError(
-            f"{path} cannot be written ({error.strerror}); make the run directory "
-            "writable, or work on a copy"
-        ) from None
+        problem, number = f"{path} cannot be written ({error.strerror})", error.errno
+        if number in _FULL:
+            text = f"{problem}; make room on its disk"
+            raise StorageError(text, number) from error
+        if number in _GONE:
+            text = f"{problem}; was its directory removed or moved?"
+            raise DirectoryGone(text, number) from error
+        if number in _REFUSED:
+            text = f"{problem}; make the run directory writable, or work on a copy"
+            raise RunDirectoryError(text) from None
+        raise
 
 
 @contextmanager

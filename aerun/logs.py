@@ -4,10 +4,12 @@ import logging
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 from typing import TextIO
+
+from aerun.locks import writable
 
 _RED, _YELLOW = 31, 33
 
@@ -159,6 +161,23 @@ def _coloured(text: str, code: int, stream: TextIO) -> str:
     return f"\033[{code}m{text}\033[0m"
 
 
+class _LogFile(logging.FileHandler):
+    """A file whose disk is full, or whose directory is gone, loses lines and no more.
+
+    Whoever writes what matters meets the same disk, and says so.
+    """
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - its name
+        """Let a line go that cannot be written."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handleError(record)
+
+    def close(self) -> None:
+        """Let go of the file, and of what cannot be written."""
+        with suppress(OSError):
+            super().close()
+
+
 _own_file: ContextVar[logging.Handler | None] = ContextVar("own_file", default=None)
 
 
@@ -169,7 +188,8 @@ def log_file(path: Path) -> Iterator[None]:
     But for those of other coroutines, which have files of their own.
     """
     logger = logging.getLogger("aerun")
-    handler = logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")
+    with writable(path):
+        handler = _LogFile(path, encoding="utf-8", errors="backslashreplace")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     handler.addFilter(lambda record: _own_file.get() in (None, handler))
     logger.addHandler(handler)

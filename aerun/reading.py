@@ -1,17 +1,20 @@
 """Files of a run directory read back: whole and of their kind, or an error by name."""
 
 import csv
+import io
 import json
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file
 from torch import Tensor
 
+from aerun import seals
 from aerun.errors import RunDirectoryError
+
+log = logging.getLogger("aerun")
 
 _NUMBERS = ("num_parameters", "steps", "best_epoch", "seconds", "samples_per_second")
 """What ``summary.json`` says in numbers, beside its metrics."""
@@ -45,23 +48,28 @@ def table(path: Path) -> list[dict[str, Any]]:
         FileNotFoundError: There is no such file.
         RunDirectoryError: It is damaged.
     """
-    rows = []
-    with open(path, encoding="utf-8", newline="") as file:
-        reader = csv.DictReader(file)
-        try:
-            for row in reader:
-                if None in row or None in row.values():
-                    wanted = len(reader.fieldnames or ())
-                    raise ValueError(f"it has not {wanted} columns")
-                rows.append(
-                    {
-                        key: value if key == "phase" else float(value)
-                        for key, value in row.items()
-                        if value != ""
-                    }
-                )
-        except (csv.Error, ValueError) as error:
-            raise damaged(path, f"line {reader.line_num}: {error}") from None
+    rows, content = [], path.read_bytes()
+    try:
+        text = content.decode()
+    except UnicodeDecodeError as error:
+        raise damaged(path, error) from None
+    reader = csv.DictReader(io.StringIO(text, newline=""))
+    try:
+        for row in reader:
+            if None in row or None in row.values():
+                wanted = len(reader.fieldnames or ())
+                raise ValueError(f"it has not {wanted} columns")
+            rows.append(
+                {
+                    key: value if key == "phase" else float(value)
+                    for key, value in row.items()
+                    if value != ""
+                }
+            )
+        if text and not text.endswith("\n"):
+            raise ValueError("it ends in the middle")
+    except (csv.Error, ValueError) as error:
+        raise damaged(path, f"line {reader.line_num}: {error}") from None
     return rows
 
 
@@ -148,13 +156,17 @@ def tensors(path: Path, what: str) -> dict[str, Tensor]:
     if not path.is_file():
         raise RunDirectoryError(f"{path} does not exist; the run saved no {what} yet")
     try:
-        return load_file(path)
-    except SafetensorError as error:
+        return seals.load(path)[0]
+    except ValueError as error:
         raise damaged(path, error) from None
 
 
-def state(paths: Sequence[Path]) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
-    """The first state that can be read, or None where there is none.
+def state(
+    paths: Sequence[Path],
+) -> tuple[dict[str, Tensor], dict[str, Any], Path] | None:
+    """The first state that is whole, with its file, or None where there is none.
+
+    Those that are damaged are named.
 
     Raises:
         RunDirectoryError: States are there, all damaged.
@@ -164,11 +176,14 @@ def state(paths: Sequence[Path]) -> tuple[dict[str, Tensor], dict[str, Any]] | N
         if not path.is_file():
             continue
         try:
-            with safe_open(path, framework="pt") as file:
-                found = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - no mapping
-                return found, json.loads(file.metadata()["state"])
-        except (SafetensorError, KeyError, TypeError, ValueError) as error:
+            tensors, metadata = seals.load(path)
+            values = json.loads(metadata["state"])
+        except (KeyError, TypeError, ValueError) as error:
             unread.append(f"{path} ({error})")
+            continue
+        if unread:
+            log.warning("Damaged: %s; going on from %s.", ", ".join(unread), path)
+        return tensors, values, path
     if unread:
         raise RunDirectoryError(f"damaged: {', '.join(unread)}")
     return None

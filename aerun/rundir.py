@@ -1,12 +1,10 @@
 """The only way into a run directory: claims, locks, whole files, checkpoints.
 
 Every file is written beside its place and renamed into it, so that at any instant it is
-there whole or not at all.
+there whole or not at all. Tables that grow do so by whole lines (see `tables`).
 """
 
-import csv
 import fcntl
-import io
 import json
 import os
 import shlex
@@ -16,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from safetensors.torch import save_file
 from torch import Tensor
 
-from aerun import reading
+from aerun import reading, seals
 from aerun.errors import RunDirectoryError
 from aerun.locks import writable
+from aerun.tables import as_csv, columns_of, finite
 
 _STATE = "checkpoints/last.state"
 _BEFORE = "checkpoints/previous.state"
@@ -73,8 +71,9 @@ def claim(path: Path, *, exact: bool) -> Path:
 
 
 def _nothing_in(path: Path) -> bool:
-    """Whether a folder is empty, or holds what a claim that was killed leaves."""
-    return {entry.name for entry in path.iterdir()} <= {".lock"}
+    """Whether a folder is empty, or holds what a start that was killed leaves."""
+    names = {entry.name for entry in path.iterdir()}
+    return names <= {".lock", ".hydra"} and not holds_run(path)
 
 
 @contextmanager
@@ -128,6 +127,7 @@ class RunDirectory:
     def __init__(self, path: Path | str) -> None:
         """Wrap a directory that exists."""
         self.path = Path(path)
+        self._last_is_damaged = False
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -172,14 +172,21 @@ class RunDirectory:
 
         Raises:
             RunDirectoryError: Nothing may be written there.
+            StorageError: The disk is full, or the directory is gone.
         """
         path = self.path / name
         beside = path.with_name(f".{path.name}.part")
         with writable(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            for folder in [*Path(name).parents][-2::-1]:  # its own is not made again
+                (self.path / folder).mkdir(exist_ok=True)
             beside.touch()
-        yield beside
-        os.replace(beside, path)
+            try:
+                yield beside
+                os.replace(beside, path)
+            except BaseException:
+                with suppress(OSError):
+                    beside.unlink()
+                raise
 
     def write_json(self, name: str, value: Any) -> Path:
         """Write JSON; NaN and infinities become null, which JSON can say."""
@@ -193,13 +200,7 @@ class RunDirectory:
 
     def write_table(self, name: str, rows: Sequence[Mapping[str, Any]]) -> Path:
         """Write rows as CSV; numbers in the shortest form that reads back exactly."""
-        columns = list(dict.fromkeys(key for row in rows for key in row))
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows([row.get(column, "") for column in columns] for row in rows)
-        # Names of files may be no UTF-8.
-        return self.write(name, text.getvalue().encode(errors="backslashreplace"))
+        return self.write(name, as_csv(rows, columns_of(rows)))
 
     def read_json(self, name: str) -> dict[str, Any]:
         """Read a JSON object; errors as of ``reading.json_object``."""
@@ -243,9 +244,16 @@ class RunDirectory:
         """Read ``checkpoints/<name>.safetensors``.
 
         Raises:
-            RunDirectoryError: It is absent or damaged.
+            RunDirectoryError: It is absent or damaged; a state gives it again.
         """
-        return self.load_tensors(f"checkpoints/{name}.safetensors", "weights")
+        file = f"checkpoints/{name}.safetensors"
+        try:
+            return self.load_tensors(file, "weights")
+        except RunDirectoryError as error:
+            if not (self.path / file).is_file() or not self.has_state():
+                raise
+            how = f"the last state gives it again: {resume_command(self.path)}"
+            raise RunDirectoryError(f"{error}; {how}") from None
 
     def save_tensors(
         self,
@@ -254,11 +262,8 @@ class RunDirectory:
         metadata: dict[str, str] | None = None,
     ) -> None:
         """Write a file of tensors straight from where they lie, without a copy."""
-        at_rest = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
         with self._beside(name) as beside:
-            save_file(at_rest, beside, metadata=metadata)
-            with open(beside, "rb") as handle:
-                os.fsync(handle.fileno())
+            seals.save(tensors, beside, metadata or {})
 
     def load_tensors(self, name: str, what: str) -> dict[str, Tensor]:
         """Read a file of tensors.
@@ -275,35 +280,32 @@ class RunDirectory:
     def save_state(
         self, tensors: Mapping[str, Tensor], values: Mapping[str, Any]
     ) -> None:
-        """Write ``last.state``; the one before stays as ``previous.state``."""
+        """Write ``last.state``; the one before, if whole, is kept beside it."""
         last, before = self.path / _STATE, self.path / _BEFORE
-        if last.exists():
-            # Linked first, so that last.state is never absent.
-            beside = before.with_name(".previous.state.part")
-            beside.unlink(missing_ok=True)
-            os.link(last, beside)
-            os.replace(beside, before)
-        self.save_tensors(_STATE, tensors, {"state": json.dumps(values)})
+        with self._beside(_STATE) as beside:
+            seals.save(tensors, beside, {"state": json.dumps(values)})
+            # Only now, so that two whole ones are there but for an instant; by a link,
+            # so that last.state is never absent.
+            if last.exists() and not self._last_is_damaged:
+                linked = before.with_name(".previous.state.part")
+                linked.unlink(missing_ok=True)
+                os.link(last, linked)
+                os.replace(linked, before)
+        self._last_is_damaged = False
 
     def has_state(self) -> bool:
         """Whether a state was ever saved."""
         return any((self.path / name).is_file() for name in (_STATE, _BEFORE))
 
     def load_state(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
-        """The newest state that can be read, or None where none was written.
+        """The newest state that is whole, or None where none was written.
 
         Raises:
             RunDirectoryError: States are there, all damaged.
         """
-        return reading.state([self.path / name for name in (_STATE, _BEFORE)])
-
-
-def finite(value: Any) -> Any:
-    """Figures as JSON can say them: null for NaN and infinities."""
-    if isinstance(value, float):
-        return value if value - value == 0 else None
-    if isinstance(value, Mapping):
-        return {key: finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite(item) for item in value]
-    return value
+        found = reading.state([self.path / name for name in (_STATE, _BEFORE)])
+        if found is None:
+            return None
+        tensors, values, path = found
+        self._last_is_damaged = path != self.path / _STATE
+        return tensors, values

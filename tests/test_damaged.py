@@ -14,7 +14,7 @@ from comparing import run_of, write_run
 import aerun
 from aerun.cli import main
 from aerun.config.several import recorded_run
-from aerun.errors import RunDirectoryError
+from aerun.errors import RunDirectoryError, StorageError
 from aerun.rundir import RunDirectory, claim
 
 RELEASED = Path(__file__).with_name("released") / "0.1.0"
@@ -22,6 +22,7 @@ RELEASED = Path(__file__).with_name("released") / "0.1.0"
 TABLES = {
     "epoch,val/mse\n1,0.5\n2\n": "line 3: it has not 2 columns",
     "epoch,val/mse\n1,0.5,3\n": "line 2: it has not 2 columns",
+    "epoch,val/mse\n1,0.5\n2,0.4": "line 3: it ends in the middle",
     "epoch,val/mse\n1,many\n": "line 2: could not convert",
     "epoch,val/mse\n1,\0\n": "line",
 }
@@ -104,7 +105,7 @@ def test_a_damaged_evaluation_is_no_part_of_a_page(
 
 
 @pytest.mark.parametrize(
-    ("file", "content", "reason"), [DAMAGES[0], DAMAGES[5], DAMAGES[8]]
+    ("file", "content", "reason"), [DAMAGES[0], DAMAGES[6], DAMAGES[9]]
 )
 def test_a_comparison_lists_a_damaged_run_as_unreadable(
     alone: Path, capsys, file: str, content: str, reason: str
@@ -201,13 +202,13 @@ def test_a_read_only_run_is_told(run: Path, capsys, monkeypatch, number: int) ->
 
 
 def test_a_full_disk_is_no_read_only_run(tmp_path: Path, monkeypatch) -> None:
-    """What can pass stays what it is."""
+    """What can pass is told to be mended, not to be another place."""
 
     def fill(*arguments: Any, **named: Any) -> None:
         raise OSError(errno.ENOSPC, "no space")
 
     monkeypatch.setattr(Path, "touch", fill)
-    with pytest.raises(OSError, match="no space"):
+    with pytest.raises(StorageError, match=r"no space\); make room"):
         RunDirectory(tmp_path).write("a", b"a")
 
 

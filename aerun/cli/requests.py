@@ -123,6 +123,7 @@ def _run(composer: Any, config: "DictConfig") -> Path:
 
     from aerun.cli.sharing import claimed_for_all
     from aerun.config.approve import approve, claim_output
+    from aerun.config.records import have_whole_records
     from aerun.sweeps.job import run_job as job
     from aerun.wiring import make
 
@@ -138,6 +139,7 @@ def _run(composer: Any, config: "DictConfig") -> Path:
     from hydra._internal.callbacks import Callbacks
 
     context = HydraContext(config_loader=composer.loader, callbacks=Callbacks(config))
+    have_whole_records()
     result = run_job(
         hydra_context=context,
         task_function=job,

@@ -2,13 +2,16 @@
 
 import errno
 import fcntl
+import hashlib
 import io
+import json
 import logging
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +21,7 @@ from aerun.errors import DataError
 log = logging.getLogger("aerun")
 
 _BYTE = np.dtype(np.uint8)
+_OTHER = "%s is not what was noted of it (size, checksum), and is made again."
 
 
 def cache_folder() -> Path:
@@ -66,12 +70,59 @@ def cached(
     if not _is_whole(path, size):
         with locked(path.with_suffix(".lock"), f"{path.name} in {path.parent}"):
             if not _is_whole(path, size):
+                if path.is_file():
+                    log.warning(_OTHER, path)
                 _build(path, size, make)
     return Mapped(path, shape=shape, dtype=_BYTE)
 
 
 def _is_whole(path: Path, size: int) -> bool:
-    return path.is_file() and path.stat().st_size == size
+    """Whether an array is there as it was written.
+
+    It is read through only where the file is another one, or was changed, since it was
+    last found whole.
+    """
+    if not path.is_file():
+        return False
+    known = _known(path)
+    if path.stat().st_size == size and known is not None:
+        if known["stamp"] == _stamp(path):
+            return True
+        if known["sha256"] == _sha256(path):
+            _note(path, known["sha256"], _stamp(path))
+            return True
+    return False
+
+
+def _stamp(path: Path) -> list[int]:
+    """Tells a file that was exchanged or changed."""
+    status = path.stat()
+    return [status.st_size, status.st_mtime_ns, status.st_ino]
+
+
+def _sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _known(path: Path) -> dict[str, Any] | None:
+    """What was noted of an array; None where nothing was, or cannot be read."""
+    try:
+        known = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        return {"stamp": list(known["stamp"]), "sha256": str(known["sha256"])}
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def _note(path: Path, sha256: str, stamp: list[int]) -> None:
+    """Write down what an array is like, so that another one in its place is found."""
+    beside = path.with_suffix(f".{os.getpid()}.part")
+    try:
+        with writing(path.parent):
+            beside.write_text(json.dumps({"sha256": sha256, "stamp": stamp}))
+            os.replace(beside, path.with_suffix(".json"))
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def _build(path: Path, size: int, make: Callable[[], Iterable[np.ndarray]]) -> None:
@@ -82,18 +133,21 @@ def _build(path: Path, size: int, make: Callable[[], Iterable[np.ndarray]]) -> N
             f"{free / 1e9:.2f} GB are free; set $AERUN_CACHE to a folder with more "
             "room, or make them smaller with dataset.size=[H,W]"
         )
-    beside = path.with_suffix(".part")
+    beside, digest = path.with_suffix(".part"), hashlib.sha256()
     try:
         with writing(path.parent):
             file = open(beside, "wb", buffering=0)  # noqa: SIM115 - closed below
         with file:
             for examples in make():
                 assert examples.dtype == _BYTE, "the cache holds bytes"
+                examples = np.ascontiguousarray(examples)
+                digest.update(examples.data)
                 with writing(path.parent):
-                    _write_all(file, np.ascontiguousarray(examples))
+                    _write_all(file, examples)
             with writing(path.parent):
                 os.fsync(file.fileno())
         assert beside.stat().st_size == size, "as many examples as were announced"
+        _note(path, digest.hexdigest(), _stamp(beside))
         with writing(path.parent):
             os.replace(beside, path)
     finally:

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from aerun import seals
 from aerun.data import Data, Split
 from aerun.data.cache import cache_folder, locked, writing
 from aerun.data.mapped import block_slices
@@ -124,11 +124,10 @@ def _read(network: Network, path: Path) -> float | None:
     if not path.is_file():
         return None
     try:
-        with safe_open(path, framework="pt") as file:
-            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
-            accuracy = float(json.loads(file.metadata()["accuracy"]))
+        weights, told = seals.load(path)
+        accuracy = float(json.loads(told["accuracy"]))
         network.load_state_dict(weights)
-    except (SafetensorError, RuntimeError, KeyError, TypeError, ValueError) as error:
+    except (RuntimeError, KeyError, TypeError, ValueError) as error:
         log.warning("%s is damaged and made again (%s).", path, error)
         return None
     return accuracy

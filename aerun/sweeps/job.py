@@ -18,7 +18,7 @@ from aerun.failures import in_short
 from aerun.logs import set_up_console
 from aerun.recording import recorded
 from aerun.resolving import one_of_many
-from aerun.rundir import RunDirectory, finite
+from aerun.rundir import RunDirectory
 from aerun.sweeps.manifest import (
     COMPLETED,
     FAILED,
@@ -30,6 +30,7 @@ from aerun.sweeps.manifest import (
     in_words,
 )
 from aerun.sweeps.summary import write_rows
+from aerun.tables import finite
 from aerun.tasks.interruption import Adviser
 from aerun.tasks.resume import resume
 from aerun.wiring import make

@@ -18,6 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 from aerun.config.approve import asked
 from aerun.config.compose import contained, of_sweep
 from aerun.config.grammar import parse
+from aerun.rundir import RunDirectory
 from aerun.sweeps.job import carry_out
 from aerun.sweeps.planning import Composed
 
@@ -104,12 +105,11 @@ def _placed(
 
 def _write(own: Mapping[str, Any], hydra: Mapping[str, Any], directory: Path) -> None:
     """Write what Hydra records of a job."""
-    folder = directory / ".hydra"
-    folder.mkdir(parents=True, exist_ok=True)
+    run = RunDirectory(directory)
     record = {"config": own, "hydra": {"hydra": hydra}}
     for name, content in (*record.items(), ("overrides", hydra["overrides"]["task"])):
         text = yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
-        (folder / f"{name}.yaml").write_text(text, encoding="utf-8")
+        run.write(f".hydra/{name}.yaml", text.encode())
 
 
 class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]

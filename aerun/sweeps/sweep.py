@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from aerun.config.approve import claim_output, place_of
 from aerun.config.grammar import parse, quoted
 from aerun.config.mistakes import BadRequest, Mistake
+from aerun.config.records import write_record
 from aerun.errors import Interrupted, RunDirectoryError, SweepFailed
 from aerun.rundir import RunDirectory, resume_command
 from aerun.sweeps.job import outcome
@@ -123,7 +124,7 @@ class Sweep:
             self.manifest.edit(self._as_they_are, overrides=typed, config_dir=own)
         else:
             self.manifest.create(typed, config_dir=own)
-            OmegaConf.save(self.config, self.folder / "multirun.yaml")
+            write_record(self.config, "multirun.yaml", self.folder)
         return self.folder
 
     def _as_they_are(self, jobs: list[Job]) -> list[Job]:

@@ -137,6 +137,7 @@ def _run(order: Order) -> Any:
     from omegaconf import open_dict
 
     from aerun.config.places import prefer_own_launchers
+    from aerun.config.records import have_whole_records
 
     task_function, context, config, instances = pickle.loads(order.shared)
     setup_globals()
@@ -147,6 +148,7 @@ def _run(order: Order) -> Any:
         job.hydra.job.id = f"{job.hydra.job.name}_{order.number}"
         job.hydra.job.num = order.number
     HydraConfig.instance().set_config(job)
+    have_whole_records()
     returned = run_job(
         hydra_context=context,
         task_function=task_function,

@@ -16,6 +16,7 @@ from aerun.data.splits import Examples
 from aerun.evaluation.splits import evaluate
 from aerun.progress import progress_bar, show_epoch
 from aerun.rundir import RunDirectory
+from aerun.tables import GrowingTable
 from aerun.tasks.best import Best
 from aerun.tasks.first_steps import FirstSteps
 from aerun.tasks.interruption import Adviser
@@ -65,6 +66,8 @@ class Recorder:
         self.first_steps = FirstSteps(config, built.training, directory)
         self.tell = Telling(build_tracker(config))
         self.pictures = Pictures(built, directory, self.tell)
+        self._metrics = GrowingTable(directory, "metrics.csv")
+        self._timing = GrowingTable(directory, "timing.csv")
         self._viewed: tuple[str, Examples] | None = None
         self._clock = time.perf_counter()
 
@@ -297,11 +300,8 @@ class Recorder:
         self.best.stale += 1
         patience = self.training.options.patience
         if patience is not None and self.best.stale >= patience:
-            log.info(
-                "Stopped after epoch %d: no better validation loss for %d epochs.",
-                row["epoch"],
-                patience,
-            )
+            text = "Stopped after epoch %d: no better validation loss for %d epochs."
+            log.info(text, row["epoch"], patience)
             self.training.stop_phase()
 
     def _save_best(self) -> None:
@@ -310,5 +310,5 @@ class Recorder:
 
     def _write_tables(self) -> None:
         if self.rows:
-            self.directory.write_table("metrics.csv", self.rows)
-            self.directory.write_table("timing.csv", self.timings)
+            self._metrics.write(self.rows)
+            self._timing.write(self.timings)

@@ -3,6 +3,7 @@
 import logging
 import shlex
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from aerun.build import Built, build, load_data
 from aerun.data import Spec, Whitening
-from aerun.errors import Interrupted, RunFailed
+from aerun.errors import DirectoryGone, Interrupted, RunFailed, StorageError
 from aerun.evaluation.health import of_figures, of_games
 from aerun.launched import is_first
 from aerun.ranks import current
@@ -83,6 +84,15 @@ def fit(config: Mapping[str, Any], recorder: Recorder, wish: Wish) -> dict[str, 
     try:
         finished = recorder.run(stopping(wish, recorder.training.ranks))
         summary = finish(config, recorder, wish) if finished else None
+    except DirectoryGone:
+        raise
+    except StorageError as error:
+        with suppress(StorageError):
+            _write_summary(config, recorder, status="failed", reason=str(error))
+        raise RunFailed(
+            f"{error}. Training stopped; what was saved before is whole. Continue "
+            f"with: {resume_command(path)}"
+        ) from error
     except Exception as error:
         _write_summary(config, recorder, status="failed", reason=str(error))
         _show(config, recorder)

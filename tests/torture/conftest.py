@@ -1,0 +1,47 @@
+"""A warm process for all runs, and one whole run of each kind."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from hurting import Warm, Whole, whole_run
+from kinds import KINDS
+
+
+@pytest.fixture(scope="session")
+def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:
+    """What starts runs quickly."""
+    made = Warm(tmp_path_factory.mktemp("said"))
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def wholes(
+    warm: Warm, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Whole]:
+    """Runs that nothing hurts, by kind; each is carried out once."""
+    known: dict[str, Whole] = {}
+
+    def whole(name: str) -> Whole:
+        if name not in known:
+            folder = tmp_path_factory.mktemp(name)
+            known[name] = whole_run(warm, KINDS[name], folder)
+        return known[name]
+
+    return whole
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """How often runs were hurt, in what way, and how many were lost."""
+    counts: dict[str, Counter[str]] = {"tried": Counter(), "lost": Counter()}
+    for outcome in ("passed", "failed"):
+        for report in terminalreporter.getreports(outcome):
+            for name, number in dict(report.user_properties).items():
+                counts["tried"][name] += number
+                counts["lost"][name] += number * (outcome == "failed")
+    for name, tried in sorted(counts["tried"].items()):
+        lost = counts["lost"][name]
+        line = f"{name}: tried {tried}, survived {tried - lost}, lost {lost}"
+        terminalreporter.write_line(line)

@@ -1,0 +1,277 @@
+"""Runs that are hurt: started, watched, killed, looked at, continued, compared."""
+
+import csv
+import io
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+from PIL import Image
+from warm import READY
+
+from aerun import reading
+from aerun.rundir import holds_run
+from aerun.sweeps.manifest import Manifest
+
+WEIGHTS = ("checkpoints/last.safetensors", "checkpoints/best.safetensors")
+
+
+class Warm:
+    """A process that has imported all, and forks for each run."""
+
+    def __init__(self, folder: Path) -> None:
+        """Start it; what runs print is kept in a folder."""
+        self.folder, self._number = folder, 0
+        self._process = subprocess.Popen(
+            [sys.executable, Path(__file__).with_name("warm.py")],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+        )  # fmt: skip
+        # A process that is forked has one thread, whatever the others held.
+        assert self._answer() == {READY: 1}
+
+    def _answer(self) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        found: dict[str, Any] = json.loads(self._process.stdout.readline())
+        return found
+
+    def ask(self, **order: Any) -> Any:
+        """Give an order; the answer."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(order) + "\n")
+        self._process.stdin.flush()
+        return self._answer()["answer"]
+
+    def start(
+        self, *arguments: str, cwd: Path, memory: int | None = None, clock: bool = False
+    ) -> "Run":
+        """Begin a run as the command does.
+
+        Args:
+            arguments: Of the command.
+            cwd: Where.
+            memory: Bytes of addresses that it may have.
+            clock: Whether the time of day jumps back and forth.
+        """
+        self._number += 1
+        out = self.folder / f"said_{self._number}.txt"
+        process = self.ask(
+            arguments=arguments, cwd=str(cwd), out=str(out), env={},
+            memory=memory, clock=clock,
+        )  # fmt: skip
+        return Run(self, process, out)
+
+    def done(self, *arguments: str, cwd: Path, code: int = 0) -> str:
+        """What a run says that ends with an exit code."""
+        run = self.start(*arguments, cwd=cwd)
+        assert run.wait() == code, run.said
+        return run.said
+
+    def close(self) -> None:
+        """End it."""
+        self._process.communicate(timeout=10)
+
+
+@dataclass
+class Run:
+    """One process."""
+
+    warm: Warm
+    process: int
+    out: Path
+    code: int | None = None
+
+    @property
+    def said(self) -> str:
+        """All that it printed so far."""
+        return self.out.read_text(errors="replace")
+
+    def poll(self) -> int | None:
+        """Its exit code; None while it goes on."""
+        if self.code is None:
+            self.code = self.warm.ask(process=self.process)
+        return self.code
+
+    def wait(self, seconds: float = 120) -> int:
+        """Its exit code, when it ended."""
+        until = time.monotonic() + seconds
+        while (code := self.poll()) is None:
+            if time.monotonic() > until:
+                self.send(signal.SIGKILL)
+                raise AssertionError(f"it goes on for ever: {self.said}")
+            time.sleep(0.003)
+        return code
+
+    def send(self, signum: int) -> bool:
+        """Send a signal, unless it has ended; whether it was."""
+        if self.poll() is not None:
+            return False
+        os.kill(self.process, signum)
+        return True
+
+    def until(self, path: Path) -> None:
+        """Wait until a file is there."""
+        while not path.exists():
+            assert self.poll() is None, self.said
+            time.sleep(0.002)
+
+
+# -- what a run is made of -------------------------------------------------------------
+
+
+def check_readable(directory: Path) -> int:
+    """Read every file of a directory but those not in their places yet; how many."""
+    number = 0
+    for path in directory.rglob("*"):
+        if path.name.endswith(".part") or path.name.startswith(".latest"):
+            continue
+        number += _checked(path)
+    return number
+
+
+def _checked(path: Path) -> bool:
+    match path.suffix:
+        case ".json":
+            json.loads(path.read_text())
+        case ".yaml":
+            assert yaml.safe_load(path.read_text()) is not None, path
+        case ".csv":
+            text = path.read_text()
+            assert text.endswith("\n"), path
+            assert len({len(row) for row in csv.reader(io.StringIO(text))}) == 1, path
+            if path.name == "metrics.csv":
+                reading.table(path)
+        case ".safetensors":
+            reading.tensors(path, "tensors")
+        case ".state":
+            reading.state([path])
+        case ".png":
+            Image.open(path).load()
+        case _:
+            return False
+    return True
+
+
+def epochs_of(run: Path) -> int:
+    """Epochs that a run recorded so far."""
+    table = run / "metrics.csv"
+    return table.read_bytes().count(b"\n") - 1 if table.exists() else 0
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Runs of one sort, and what is the same of two of them."""
+
+    request: tuple[str, ...]
+    place: str = "hydra.run.dir"
+    files: tuple[str, ...] = ("metrics.csv", *WEIGHTS)
+    jobs: tuple[str, ...] = ("",)
+    """Directories of runs, relative."""
+    whole: dict[str, Any] = field(default_factory=dict, compare=False, hash=False)
+
+    def command(self, directory: Path) -> list[str]:
+        """What begins one."""
+        return [*self.request, f"{self.place}={directory}"]
+
+    def again(self, directory: Path) -> list[str]:
+        """What goes on with one; from the beginning, where none was."""
+        if holds_run(directory) or Manifest(directory).exists:
+            return ["task=resume", f"run={directory}"]
+        return self.command(directory)
+
+    def check_equal(self, one: Path, other: Path) -> None:
+        """Two runs ended with the same bits."""
+        for job in self.jobs:
+            a, b = one / job, other / job
+            for name in self.files:
+                assert (a / name).read_bytes() == (b / name).read_bytes(), a / name
+            assert _ended_with(a) == _ended_with(b)
+        if self.jobs != ("",):
+            assert _untimed(one) == _untimed(other)
+            table = "summary.md"
+            assert (one / table).read_bytes() == (other / table).read_bytes()
+
+
+def _ended_with(run: Path) -> dict[str, Any]:
+    """What ``summary.json`` says but for times."""
+    summary: dict[str, Any] = json.loads((run / "summary.json").read_text())
+    assert summary["status"] == "completed"
+    timed = ("seconds", "samples_per_second")
+    return {key: value for key, value in summary.items() if key not in timed}
+
+
+def _untimed(sweep: Path) -> list[dict[str, str]]:
+    with open(sweep / "summary.csv", newline="") as file:
+        return [{**row, "seconds": ""} for row in csv.DictReader(file)]
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A run that nothing hurt, and when it did what, in seconds since its start."""
+
+    kind: Kind
+    directory: Path
+    first: float
+    """Training began to be recorded."""
+    last: float
+    """Training ended."""
+    seconds: float
+    """It ended."""
+
+
+def whole_run(warm: Warm, kind: Kind, folder: Path) -> Whole:
+    """Carry out a run of a kind that is not hurt."""
+    directory = folder / "whole"
+    began = time.time()
+    warm.done(*kind.command(directory), cwd=folder)
+    took = time.time() - began
+    first, last = (directory / job / "checkpoints/last.state" for job in
+                   (kind.jobs[0], kind.jobs[-1]))  # fmt: skip
+    begun = min((directory / kind.jobs[0] / ".lock").stat().st_mtime, _time(first))
+    return Whole(kind, directory, begun - began, _time(last) - began, took)
+
+
+def _time(path: Path) -> float:
+    return path.stat().st_mtime
+
+
+def moment(whole: Whole, chance: random.Random) -> float:
+    """A random instant: of any that a run has, more often one of its training."""
+    if chance.random() < 0.3:
+        return chance.uniform(0, whole.seconds)
+    return chance.uniform(whole.first, whole.last)
+
+
+def killed(
+    warm: Warm, whole: Whole, directory: Path, chance: random.Random, kills: int = 1
+) -> int:
+    """Kill a run, and each that goes on with it, at random; how many times it was hit.
+
+    Whatever a kill leaves can be read.
+    """
+    hits = 0
+    for number in range(kills):
+        command = (
+            whole.kind.again(directory) if number else whole.kind.command(directory)
+        )
+        run = warm.start(*command, cwd=directory.parent)
+        time.sleep(moment(whole, chance))
+        hits += run.send(signal.SIGKILL)
+        assert run.wait() in (-signal.SIGKILL, 0), run.said
+        check_readable(directory)
+    return hits
+
+
+def go_on(warm: Warm, kind: Kind, directory: Path, options: Sequence[str] = ()) -> str:
+    """Continue a run to its end; what it says."""
+    command = [*kind.again(directory), *options]
+    return warm.done(*command, cwd=directory.parent)

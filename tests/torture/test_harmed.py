@@ -1,0 +1,63 @@
+"""Files of a killed run that are harmed: found, named, and what was good is used."""
+
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hurting import Warm, Whole, go_on
+
+pytestmark = pytest.mark.slow
+
+
+def flip(path: Path) -> None:
+    """Change a bit of what it says last."""
+    content = bytearray(path.read_bytes())
+    content[-9] ^= 16
+    path.write_bytes(content)
+
+
+def cut(path: Path) -> None:
+    """Take its last part away."""
+    content = path.read_bytes()
+    path.write_bytes(content[: -len(content) // 3])
+
+
+SHORT = (flip, "checkpoints/last.state", "its checksum")
+LONG = [
+    (cut, "checkpoints/last.state", "Damaged: "),
+    (flip, "checkpoints/best.safetensors", ""),
+    (cut, "checkpoints/last.safetensors", ""),
+    (cut, "metrics.csv", ""),
+    (cut, "timing.csv", ""),
+]
+
+
+@pytest.mark.parametrize(
+    ("harm", "name", "said"),
+    [
+        pytest.param(*SHORT, marks=pytest.mark.shared),
+        *(pytest.param(*each, marks=pytest.mark.torture) for each in LONG),
+    ],
+)
+def test_a_harmed_file_costs_no_run(
+    warm: Warm, wholes: Callable[[str], Whole],
+    record_property: Callable[[str, Any], None],
+    harm: Callable[[Path], None], name: str, said: str,
+) -> None:  # fmt: skip
+    """It ends as if nothing had happened; a state that is not used is named."""
+    whole = wholes("greedy")
+    place = f"{harm.__name__} {Path(name).name}"
+    directory = whole.directory.with_name(place.replace(" ", "_"))
+    run = warm.start(*whole.kind.command(directory), cwd=directory.parent)
+    run.until(directory / "checkpoints/previous.state")
+    run.until(directory / name)
+    assert run.send(signal.SIGKILL)
+    run.wait()
+    harm(directory / name)
+    told = go_on(warm, whole.kind, directory)
+    record_property(place, 1)
+    assert said in told
+    assert ("going on from" in told) == bool(said)
+    whole.kind.check_equal(whole.directory, directory)

@@ -1,0 +1,117 @@
+"""Kill -9 at random instants: nothing unreadable, and the same bits in the end."""
+
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hurting import Warm, Whole, check_readable, epochs_of, go_on, killed
+from kinds import KINDS, LEVEL
+
+pytestmark = pytest.mark.slow
+
+Wholes = Callable[[str], Whole]
+Record = Callable[[str, Any], None]
+
+
+def check_killed(
+    warm: Warm, whole: Whole, record: Record, name: str, seed: int
+) -> None:
+    """Kill a run at random; each third time what goes on with it too, and again."""
+    directory = whole.directory.with_name(f"killed_{seed}")
+    kills = 3 if seed % 3 == 2 else 1
+    hits = killed(warm, whole, directory, random.Random(f"{name} {seed}"), kills)
+    record(f"kill -9, {name}", hits)
+    go_on(warm, whole.kind, directory)
+    whole.kind.check_equal(whole.directory, directory)
+    assert check_readable(directory) >= 5
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("seed", [0])
+@pytest.mark.parametrize("name", KINDS)
+def test_what_is_killed_ends_as_if_it_were_not(
+    warm: Warm, wholes: Wholes, record_property: Record, name: str, seed: int
+) -> None:
+    """Tables, weights and figures of the run that goes on are those of a whole one."""
+    check_killed(warm, wholes(name), record_property, name, seed)
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("seed", range(1, 15))
+@pytest.mark.parametrize("name", KINDS)
+def test_what_is_killed_again_and_again_ends_as_if_it_were_not(
+    warm: Warm, wholes: Wholes, record_property: Record, name: str, seed: int
+) -> None:
+    """The same at more than a hundred other instants."""
+    check_killed(warm, wholes(name), record_property, name, seed)
+
+
+@pytest.mark.torture
+def test_a_run_that_was_forked_is_the_command_s(warm: Warm, wholes: Wholes) -> None:
+    """What these tests start in a fraction of the time gives the command's own bits."""
+    whole = wholes("train")
+    directory = whole.directory.with_name("command")
+    command = [sys.executable, "-m", "aerun", *whole.kind.command(directory)]
+    subprocess.run(command, cwd=directory.parent, check=True, capture_output=True)
+    whole.kind.check_equal(whole.directory, directory)
+
+
+@pytest.mark.shared
+def test_a_run_killed_before_it_wrote_its_request_can_be_begun_again(
+    warm: Warm, wholes: Wholes, record_property: Record
+) -> None:
+    """A directory that holds no request yet is taken as an empty one."""
+    whole = wholes("aae")
+    directory = whole.directory.with_name("early")
+    folder = directory / ".hydra"
+    folder.mkdir(parents=True)
+    (folder / ".config.yaml.part").write_text("seed: ")
+    record_property("kill -9, before the request", 1)
+    go_on(warm, whole.kind, directory)
+    whole.kind.check_equal(whole.directory, directory)
+
+
+# -- layer by layer --------------------------------------------------------------------
+
+
+def check_killed_at(
+    warm: Warm, whole: Whole, record: Record, rows: int, seed: int
+) -> None:
+    """Kill a run within about an epoch after so many were recorded."""
+    directory = whole.directory.with_name(f"at_{rows}_{seed}")
+    run = warm.start(*whole.kind.command(directory), cwd=directory.parent)
+    while epochs_of(directory) < rows:
+        assert run.poll() is None, run.said
+        time.sleep(0.001)
+    epoch = (whole.last - whole.first) / epochs_of(whole.directory)
+    time.sleep(random.Random(seed).uniform(0, 1.5 * epoch))
+    record("kill -9, between levels", run.send(signal.SIGKILL))
+    run.wait()
+    check_readable(directory)
+    go_on(warm, whole.kind, directory)
+    whole.kind.check_equal(whole.directory, directory)
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("level", [1])
+def test_a_run_killed_between_two_levels_ends_as_if_it_were_not(
+    warm: Warm, wholes: Wholes, record_property: Record, level: int
+) -> None:
+    """The best weights of a level are what the next one builds on, kill or not."""
+    check_killed_at(warm, wholes("greedy"), record_property, LEVEL * level, 0)
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("seed", range(1, 6))
+@pytest.mark.parametrize("name", ["greedy", "phased"])
+@pytest.mark.parametrize("rows", [LEVEL - 1, LEVEL, LEVEL + 1, 2 * LEVEL])
+def test_a_run_killed_about_a_level_s_end_ends_as_if_it_were_not(
+    warm: Warm, wholes: Wholes, record_property: Record, rows: int, name: str, seed: int
+) -> None:
+    """The same of both trainers, just before, at and after the end."""
+    check_killed_at(warm, wholes(name), record_property, rows, seed)

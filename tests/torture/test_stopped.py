@@ -1,0 +1,163 @@
+"""Signals, another process, a clock and a directory that are not as they should be."""
+
+import json
+import os
+import random
+import signal
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hurting import Warm, Whole, check_readable, go_on
+
+pytestmark = pytest.mark.slow
+
+Wholes = Callable[[str], Whole]
+Record = Callable[[str, Any], None]
+
+
+def check_stopped(
+    warm: Warm, whole: Whole, record: Record, seed: int, *signals: int
+) -> None:
+    """Ask a run to stop at random, once or twice; it says how to go on, and can."""
+    words = " and ".join(signal.Signals(signum).name for signum in signals)
+    directory = whole.directory.with_name(f"{words} {seed}")
+    chance = random.Random(f"{words} {seed}")
+    run = warm.start(*whole.kind.command(directory), cwd=directory.parent)
+    run.until(directory / "config.yaml")
+    time.sleep(chance.uniform(0, whole.last - whole.first))
+    hit = [run.send(signum) for signum in signals]
+    code = run.wait()
+    record(words, all(hit))
+    check_readable(directory)
+    if code != 0:
+        assert code == 128 + signals[-1], run.said
+        assert "task=resume" in run.said
+        assert "Traceback" not in run.said
+    go_on(warm, whole.kind, directory)
+    whole.kind.check_equal(whole.directory, directory)
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("signals", [
+    [signal.SIGTERM], [signal.SIGINT], [signal.SIGINT, signal.SIGINT],
+])  # fmt: skip
+def test_what_is_stopped_ends_as_if_it_were_not(
+    warm: Warm, wholes: Wholes, record_property: Record, signals: list[int]
+) -> None:
+    """It says at once how to go on; twice at once leaves nothing unreadable either."""
+    check_stopped(warm, wholes("train"), record_property, 0, *signals)
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("seed", range(1, 6))
+@pytest.mark.parametrize("name", ["greedy", "gsn"])
+@pytest.mark.parametrize("signals", [
+    [signal.SIGTERM], [signal.SIGINT], [signal.SIGINT, signal.SIGINT],
+])  # fmt: skip
+def test_what_is_stopped_at_other_instants_ends_as_if_it_were_not(
+    warm: Warm, wholes: Wholes, record_property: Record, signals: list[int], name: str,
+    seed: int,
+) -> None:  # fmt: skip
+    """The same at other instants, of other trainers."""
+    check_stopped(warm, wholes(name), record_property, seed, *signals)
+
+
+# -- who else is there -----------------------------------------------------------------
+
+
+@pytest.mark.torture
+def test_of_two_that_go_on_with_a_run_one_is_refused(
+    warm: Warm, wholes: Wholes, record_property: Record
+) -> None:
+    """The other one ends it, as if it were alone."""
+    whole = wholes("gsn")
+    directory = whole.directory.with_name("wanted")
+    run = warm.start(*whole.kind.command(directory), cwd=directory.parent)
+    run.until(directory / "checkpoints/last.state")
+    assert run.send(signal.SIGKILL)
+    run.wait()
+    again = whole.kind.again(directory)
+    both = [warm.start(*again, cwd=directory.parent) for _ in range(2)]
+    assert sorted(one.wait() for one in both) == [0, 2]
+    (refused,) = [one for one in both if one.code == 2]
+    assert "is being trained by another process" in refused.said
+    record_property("two resume one run", 1)
+    whole.kind.check_equal(whole.directory, directory)
+
+
+@pytest.mark.torture
+def test_a_clock_that_jumps_moves_nothing(
+    warm: Warm, wholes: Wholes, record_property: Record
+) -> None:
+    """By two hours and back, at every look: training, pictures and files are those."""
+    whole = wholes("train")
+    directory = whole.directory.with_name("clock")
+    command = whole.kind.command(directory)
+    run = warm.start(*command, cwd=directory.parent, clock=True)
+    assert run.wait() == 0, run.said
+    record_property("the clock jumps", 1)
+    whole.kind.check_equal(whole.directory, directory)
+
+
+@pytest.mark.shared
+def test_a_directory_that_vanishes_is_told_and_not_made_again(
+    warm: Warm, wholes: Wholes, record_property: Record
+) -> None:
+    """Moved away while it is trained in: one message, and where it went it is whole."""
+    whole = wholes("train")
+    directory = whole.directory.with_name("vanishes")
+    run = warm.start(*whole.kind.command(directory), cwd=directory.parent)
+    run.until(directory / "checkpoints/last.state")
+    moved = directory.with_name("moved")
+    os.rename(directory, moved)
+    assert run.wait() == 1, run.said
+    record_property("the directory vanishes", 1)
+    assert "was its directory removed or moved?" in run.said
+    assert "Traceback" not in run.said
+    assert not directory.exists()
+    check_readable(moved)
+    go_on(warm, whole.kind, moved)
+    whole.kind.check_equal(whole.directory, moved)
+
+
+# -- commands --------------------------------------------------------------------------
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize(
+    ("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
+)
+def test_a_signal_stops_at_the_next_step_with_the_state_saved(
+    warm: Warm, wholes: Wholes, signum: int, code: int
+) -> None:
+    """Exit code, status, and a printed command that really continues the run."""
+    kind, folder = wholes("train").kind, wholes("train").directory.parent
+    directory = folder / f"stopped_{signum}"
+    run = warm.start(*kind.command(directory), cwd=folder)
+    run.until(directory / "metrics.csv")
+    run.send(signum)
+    assert run.wait() == code
+    summary = json.loads((directory / "summary.json").read_text())
+    assert summary["status"] == "interrupted"
+    (line,) = [line for line in run.said.splitlines() if "Continue with:" in line]
+    command = line.partition("Continue with: aerun ")[2].split()
+    warm.done(*command, cwd=folder)
+    kind.check_equal(folder / "whole", directory)
+
+
+@pytest.mark.shared
+def test_an_interrupted_sweep_starts_no_further_job(warm: Warm, wholes: Wholes) -> None:
+    """Ctrl-C ends the running job and the sweep with exit code 130."""
+    whole = wholes("sweep")
+    directory = whole.directory.with_name("interrupted")
+    run = warm.start(*whole.kind.command(directory), cwd=directory.parent)
+    run.until(directory / "0/metrics.csv")
+    run.send(signal.SIGINT)
+    assert run.wait() == 130, run.said
+    assert [p.name for p in directory.iterdir() if p.is_dir()] == ["0"]
+    summary = json.loads((directory / "0/summary.json").read_text())
+    assert summary["status"] == "interrupted"
+    go_on(warm, whole.kind, directory)
+    whole.kind.check_equal(whole.directory, directory)
