@@ -14,6 +14,7 @@ from aerun.data import Spec, Whitening
 from aerun.draws import with_noise
 from aerun.errors import RunDirectoryError
 from aerun.objective import Objective
+from aerun.resolving import num_weights
 from aerun.rundir import WHITENING, RunDirectory
 from aerun.training.state import load_weights
 
@@ -149,17 +150,25 @@ def trained_objective(
     if "data" not in config:
         raise RunDirectoryError(f"{directory} stopped before it saved any weights")
     shape = tuple(config["data"]["shape"])
-    objective = build_objective(config, shape).to(dtype_of(config))
     name = config["trainer"]["final_weights"] if weights is None else weights
     found = RunDirectory(directory).load_weights(name)
+    asked, given = num_weights(config, shape), sum(t.numel() for t in found.values())
+    if asked > given:  # told before so much memory is taken
+        raise _unfitting(
+            directory, f"its model has {asked:,} weights, {given:,} are there"
+        )
+    objective = build_objective(config, shape).to(dtype_of(config))
     try:
         load_weights(objective, found)
     except ValueError as error:
-        raise RunDirectoryError(
-            f"config.yaml and the checkpoints of {directory} do not fit together: "
-            f"{error}"
-        ) from None
+        raise _unfitting(directory, error) from None
     return objective
+
+
+def _unfitting(directory: Path, reason: object) -> RunDirectoryError:
+    return RunDirectoryError(
+        f"config.yaml and the checkpoints of {directory} do not fit together: {reason}"
+    )
 
 
 def spec_of(config: Mapping[str, Any], directory: Path) -> Spec:
