@@ -1,7 +1,6 @@
 """task=train: fit a model and leave a complete run directory."""
 
 import logging
-import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -10,13 +9,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from aerun.again import named, resume_command
 from aerun.build import Built, build, load_data
 from aerun.data import Spec, Whitening
 from aerun.errors import Interrupted, RunFailed
 from aerun.evaluation.health import of_games
 from aerun.launched import is_first
 from aerun.ranks import current
-from aerun.rundir import WHITENING, RunDirectory, resume_command
+from aerun.rundir import WHITENING, RunDirectory
 from aerun.settling import threads
 from aerun.tasks.findings import final_figures
 from aerun.tasks.following import follow, settled, stopping
@@ -101,7 +101,7 @@ def fit(config: Mapping[str, Any], recorder: Recorder, wish: Wish) -> dict[str, 
         raise Interrupted(
             wish.signum,
             f"Interrupted at step {recorder.training.position.step}; everything is "
-            f"saved. Continue with: {resume_command(path)}",
+            f"saved. Continue with: {resume_command(path, config=config)}",
         )
     return summary
 
@@ -162,7 +162,7 @@ def _show(
     summary says.
     """
     run, built = recorder.directory, recorder.built
-    again = f"aerun task=report run={shlex.quote(str(run.path))}"
+    again = f"aerun task=report {named(run.path, config=config)}"
     if not (recorder.rows or with_codes):
         return
     try:
@@ -193,7 +193,7 @@ def _compare_scaling(config: Mapping[str, Any], spec: Spec) -> None:
     record = RunDirectory(config["init_from"]).read_yaml("config.yaml")
     before = record["data"]
     said = []
-    if (before["shift"], before["scale"], record["dataset"]["scale"]) != (
+    if (before["shift"], before["scale"], record["dataset"].get("scale")) != (
         spec.shift,
         spec.scale,
         config["dataset"]["scale"],
