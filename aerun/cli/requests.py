@@ -190,8 +190,8 @@ def _continue(folder: Path, overrides: Sequence[str], config_dir: str | None) ->
     """Continue a sweep in its own directory, with further values."""
     from aerun.sweeps.continuing import continued
 
-    again, before = continued(folder, overrides)
-    return request(again, multirun=True, config_dir=config_dir or before)
+    again = continued(folder, overrides, config_dir)
+    return request(again, multirun=True, config_dir=config_dir)
 
 
 def _on_run(composer: Any, overrides: Sequence[str], config_dir: str | None) -> Path:
