@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from aerun.config.stored import NO_TRACKER, check_stored, find_run, stored_config
+from aerun.config.stored import check_stored, find_run, stored_config, trusted_config
+from aerun.config.trust import NOTHING_ELSE
 from aerun.rundir import RunDirectory
 from aerun.trained import Trained, trained
 
@@ -47,9 +48,9 @@ class Run:
             )
         return RunDirectory(found[-1].parent).read_json(found[-1].name)
 
-    def load(self) -> "Trained":
-        """The trained model, best weights."""
-        return load(self.directory)
+    def load(self, *, trust: Sequence[str] = ()) -> "Trained":
+        """The trained model, best weights; ``trust`` as of ``aerun.load``."""
+        return load(self.directory, trust=trust)
 
     def __repr__(self) -> str:
         return f"Run({str(self.directory)!r})"
@@ -90,20 +91,26 @@ def run(overrides: Sequence[str] = ()) -> Run:
     return Run(outcome)
 
 
-def load(directory: str | Path, *, weights: str | None = None) -> Trained:
+def load(
+    directory: str | Path, *, weights: str | None = None, trust: Sequence[str] = ()
+) -> Trained:
     """A trained model from its run directory, on the CPU.
+
+    A run may come from anybody: code that its config names is run only where it is an
+    option of aerun, of a plug-in or of ``$AERUN_CONFIG_PATH``, or trusted here.
 
     Args:
         directory: Of the run, or "last".
         weights: "best" or "last"; None: what the run's figures were made with
             (``trainer.final_weights``).
+        trust: Names of modules that the run may take parts of its own from.
 
     Raises:
-        BadRequest: There is no run there, or its config has what this version of aerun
-            does not know.
+        BadRequest: There is no run there, its config has what this version of aerun
+            does not know, or names code that nobody trusts.
         RunDirectoryError: It saved no weights yet, or they are damaged.
     """
     path = find_run(str(directory))
-    config = stored_config(path)
-    check_stored({**config, "tracker": NO_TRACKER}, path)
+    config = trusted_config(path, NOTHING_ELSE.with_names(trust))
+    check_stored(config, path)
     return trained(config, path, weights=weights)

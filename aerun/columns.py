@@ -18,5 +18,10 @@ def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     return [f"| {' | '.join(map(_escaped, line))} |" for line in (head, rule, *rows)]
 
 
+def no_markup(text: str) -> str:
+    """A text for Markdown, in which HTML would be taken for that."""
+    return text.replace("<", "&lt;")
+
+
 def _escaped(text: str) -> str:
-    return " ".join(text.split()).replace("\\", "\\\\").replace("|", "\\|")
+    return no_markup(" ".join(text.split()).replace("\\", "\\\\").replace("|", "\\|"))

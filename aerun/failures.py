@@ -12,7 +12,7 @@ from pathlib import Path
 
 from aerun.errors import AerunError
 from aerun.launched import is_first
-from aerun.logs import print_error, was_traced
+from aerun.logs import print_error, visible, was_traced
 
 
 def tell(error: BaseException, *, verbose: bool) -> None:
@@ -48,7 +48,7 @@ def tell_bug(error: Exception, *, verbose: bool) -> None:
         return
     lines = ["Traceback (your own file):\n", *traceback.format_list(theirs)]
     lines += traceback.format_exception_only(error)
-    sys.stderr.write("".join(lines))
+    sys.stderr.write(visible("".join(lines)))
 
 
 def in_short(error: Exception) -> str:

@@ -32,7 +32,7 @@ class _Console(logging.Handler):
         if record.levelno == logging.DEBUG and record.exc_info:
             # The message itself is printed by the command, when it ends.
             self.last_error = record.exc_info[1]
-            text, stream = str(record.exc_text), sys.stderr
+            text, stream = visible(str(record.exc_text)), sys.stderr
         elif record.levelno >= logging.WARNING:
             code = _RED if record.levelno >= logging.ERROR else _YELLOW
             text = _coloured(text, code, stream)
@@ -57,7 +57,7 @@ class _Gatherer(_Console):
             return
         text = self.format(record)
         if record.levelno == logging.DEBUG and record.exc_info:
-            text = str(record.exc_text)
+            text = visible(str(record.exc_text))
         own = _own_lines.get()
         (self.lines if own is None else own).append((record.levelno, text))
 
@@ -71,7 +71,7 @@ def gathered(level: int) -> Iterator[list[tuple[int, str]]]:
     """
     logger = logging.getLogger("aerun")
     before, gatherer = _console(), _Gatherer(level)
-    gatherer.setFormatter(logging.Formatter("%(message)s"))
+    gatherer.setFormatter(_Lines("%(message)s"))
     if before is not None:
         logger.removeHandler(before)
     logger.addHandler(gatherer)
@@ -117,7 +117,7 @@ def set_up_console(level: int | None = None) -> None:
     console = _console()
     if console is None:
         console = _Console(logging.INFO)
-        console.setFormatter(logging.Formatter("%(message)s"))
+        console.setFormatter(_Lines("%(message)s"))
         logger.addHandler(console)
     if level is not None:
         console.setLevel(level)
@@ -144,7 +144,25 @@ def was_traced(error: BaseException) -> bool:
 
 def print_error(text: str) -> None:
     """Print what the command failed with."""
-    sys.stderr.write(_coloured(f"aerun: {text}", _RED, sys.stderr) + "\n")
+    sys.stderr.write(_coloured(f"aerun: {visible(text)}", _RED, sys.stderr) + "\n")
+
+
+_CONTROL = {
+    n: f"\\x{n:02x}" for n in (*range(32), *range(127, 160)) if n not in (9, 10)
+}
+
+
+def visible(text: str) -> str:
+    """A text in which nothing steers a terminal, as names of files and classes may."""
+    return text.translate(_CONTROL)
+
+
+class _Lines(logging.Formatter):
+    """Writes what is said so that it cannot do anything but be read."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, or lines."""
+        return visible(super().format(record))
 
 
 def _writable(text: str, stream: TextIO) -> str:
@@ -190,7 +208,7 @@ def log_file(path: Path) -> Iterator[None]:
     logger = logging.getLogger("aerun")
     with writable(path):
         handler = _LogFile(path, encoding="utf-8", errors="backslashreplace")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.setFormatter(_Lines("%(asctime)s %(levelname)s %(message)s"))
     handler.addFilter(lambda record: _own_file.get() in (None, handler))
     logger.addHandler(handler)
     before = _own_file.set(handler)

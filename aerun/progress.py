@@ -6,7 +6,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from aerun.logs import is_watched
+from aerun.logs import is_watched, visible
 
 log = logging.getLogger("aerun")
 
@@ -26,7 +26,7 @@ def progress_bar(
         total=total,
         initial=initial,
         unit=unit,
-        desc=description or None,
+        desc=visible(description) or None,
         unit_scale=unit == "B",
         leave=False,
         disable=not is_watched(),

@@ -5,16 +5,19 @@ import io
 import json
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
 from torch import Tensor
 
 from aerun import seals
 from aerun.errors import RunDirectoryError
 
 log = logging.getLogger("aerun")
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C, ten times faster
+_DEEPEST = 60  # lists and mappings inside each other
 
 _NUMBERS = ("num_parameters", "steps", "best_epoch", "seconds", "samples_per_second")
 """What ``summary.json`` says in numbers, beside its metrics."""
@@ -34,11 +37,47 @@ def json_object(path: Path) -> dict[str, Any]:
     """
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise damaged(path, error) from None
     if not isinstance(value, dict):
         raise damaged(path, "it holds no JSON object")
     return value
+
+
+def yaml_value(path: Path) -> Any:
+    """Read YAML without objects.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        RunDirectoryError: It is damaged, or made to become much larger than it is.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        value = yaml.load(text, Loader=_LOADER)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise damaged(path, " ".join(str(error).split())) from None
+    _check_size(value, 10 * len(text) + 1000, path)
+    return value
+
+
+def _check_size(value: Any, most: int, path: Path) -> None:
+    """Find no more values than a text can hold; names of values may repeat them.
+
+    Raises:
+        RunDirectoryError: There are more, or they lie too deep.
+    """
+    waiting = [(value, 0)]
+    while waiting:
+        value, depth = waiting.pop()
+        below: Iterable[Any] = ()
+        if isinstance(value, Mapping):
+            below = value.values()
+        elif isinstance(value, list):
+            below = value
+        most -= 1
+        waiting += [(item, depth + 1) for item in below]
+        if most < len(waiting) or depth > _DEEPEST:
+            raise damaged(path, "its values repeat each other without an end")
 
 
 def table(path: Path) -> list[dict[str, Any]]:
@@ -178,7 +217,7 @@ def state(
         try:
             tensors, metadata = seals.load(path)
             values = json.loads(metadata["state"])
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, RecursionError) as error:
             unread.append(f"{path} ({error})")
             continue
         if unread:

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from aerun.again import resume_command
 from aerun.errors import Interrupted, Terminated
+from aerun.locks import check_links
 from aerun.logs import log_file
-from aerun.rundir import RunDirectory, resume_command
+from aerun.rundir import RunDirectory
 
 log = logging.getLogger("aerun")
 
@@ -17,12 +19,13 @@ log = logging.getLogger("aerun")
 @contextmanager
 def recorded(directory: Path) -> Iterator[None]:
     """Within, the run is locked and the latest, and its log has every line."""
+    check_links(directory)
     with RunDirectory(directory).lock(), log_file(directory / "aerun.log"):
         point_latest_to(directory)
         try:
             yield
         except (KeyboardInterrupt, Terminated) as stop:
-            text = f"Interrupted. Continue with: {resume_command(directory)}"
+            text = f"Interrupted. Continue with: {_again(directory)}"
             log.debug(text)
             terminated = isinstance(stop, Terminated)
             signum = signal.SIGTERM if terminated else signal.SIGINT
@@ -33,6 +36,11 @@ def recorded(directory: Path) -> Iterator[None]:
         except Exception as error:
             log.debug("%s", error, exc_info=True)
             raise
+
+
+def _again(directory: Path) -> str:
+    config = RunDirectory(directory).read_record("config.yaml")
+    return resume_command(directory, config=config)
 
 
 def point_latest_to(directory: Path) -> None:

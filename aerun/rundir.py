@@ -7,7 +7,6 @@ there whole or not at all. Tables that grow do so by whole lines (see `tables`).
 import fcntl
 import json
 import os
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,20 +16,15 @@ import yaml
 from torch import Tensor
 
 from aerun import reading, seals
+from aerun.again import resume_command as resume_command
 from aerun.errors import RunDirectoryError
-from aerun.locks import writable
+from aerun.locks import lock_file, writable
 from aerun.tables import as_csv, columns_of, finite
 
 _STATE = "checkpoints/last.state"
 _BEFORE = "checkpoints/previous.state"
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C, ten times faster
 WHITENING = "checkpoints/whitening.safetensors"
 """How the data were whitened, of runs with dataset.scale=zca."""
-
-
-def resume_command(path: Path) -> str:
-    """What to type to continue the run in a directory."""
-    return f"aerun task=resume run={shlex.quote(str(path))}"
 
 
 def claim(path: Path, *, exact: bool) -> Path:
@@ -136,10 +130,7 @@ class RunDirectory:
         Raises:
             RunDirectoryError: Another process holds it, or it is read-only.
         """
-        path = self.path / ".lock"
-        with writable(path):
-            handle = open(path, "w")  # noqa: SIM115 - closed below
-        with handle:
+        with lock_file(self.path / ".lock") as handle:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -179,7 +170,8 @@ class RunDirectory:
         with writable(path):
             for folder in [*Path(name).parents][-2::-1]:  # its own is not made again
                 (self.path / folder).mkdir(exist_ok=True)
-            beside.touch()
+            beside.unlink(missing_ok=True)  # of a process that died, or a link
+            beside.touch(exist_ok=False)
             try:
                 yield beside
                 os.replace(beside, path)
@@ -215,19 +207,14 @@ class RunDirectory:
         return reading.by_age(self.path, folder, name)
 
     def read_yaml(self, name: str) -> Any:
-        """Read YAML without objects.
-
-        Raises:
-            FileNotFoundError: There is no such file.
-        """
-        text = (self.path / name).read_text(encoding="utf-8")
-        return yaml.load(text, Loader=_LOADER)
+        """Read YAML without objects; errors as of ``reading.yaml_value``."""
+        return reading.yaml_value(self.path / name)
 
     def read_record(self, name: str) -> Any:
         """A file of Hydra's own record; None where none can be read."""
         try:
             return self.read_yaml(f".hydra/{name}")
-        except (OSError, yaml.YAMLError):
+        except (OSError, RunDirectoryError):
             return None
 
     def read_table(self, name: str) -> list[dict[str, Any]]:

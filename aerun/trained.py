@@ -14,6 +14,7 @@ from aerun.data import Spec, Whitening
 from aerun.draws import with_noise
 from aerun.errors import RunDirectoryError
 from aerun.objective import Objective
+from aerun.resolving import num_weights
 from aerun.rundir import WHITENING, RunDirectory
 from aerun.training.state import load_weights
 
@@ -149,9 +150,15 @@ def trained_objective(
     if "data" not in config:
         raise RunDirectoryError(f"{directory} stopped before it saved any weights")
     shape = tuple(config["data"]["shape"])
-    objective = build_objective(config, shape).to(dtype_of(config))
     name = config["trainer"]["final_weights"] if weights is None else weights
-    fill(objective, RunDirectory(directory), name)
+    found = RunDirectory(directory).load_weights(name)
+    asked, given = num_weights(config, shape), sum(t.numel() for t in found.values())
+    if asked > given:  # told before so much memory is taken
+        raise _unfitting(
+            directory, f"its model has {asked:,} weights, {given:,} are there"
+        )
+    objective = build_objective(config, shape).to(dtype_of(config))
+    _put(objective, found, directory)
     return objective
 
 
@@ -166,14 +173,20 @@ def fill(objective: Objective, run: RunDirectory, name: str) -> None:
     Raises:
         RunDirectoryError: They are absent, damaged, or of another model.
     """
-    found = run.load_weights(name)
+    _put(objective, run.load_weights(name), run.path)
+
+
+def _put(objective: Objective, weights: dict[str, Tensor], directory: Path) -> None:
     try:
-        load_weights(objective, found)
+        load_weights(objective, weights)
     except ValueError as error:
-        raise RunDirectoryError(
-            f"config.yaml and the checkpoints of {run.path} do not fit together: "
-            f"{error}"
-        ) from None
+        raise _unfitting(directory, error) from None
+
+
+def _unfitting(directory: Path, reason: object) -> RunDirectoryError:
+    return RunDirectoryError(
+        f"config.yaml and the checkpoints of {directory} do not fit together: {reason}"
+    )
 
 
 def spec_of(config: Mapping[str, Any], directory: Path) -> Spec:

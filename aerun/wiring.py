@@ -8,7 +8,7 @@ node of the config, from the node around it, and from the parts built before it.
 import functools
 import importlib
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from torch import nn
@@ -51,6 +51,29 @@ def locate(target: str) -> Any:
 def is_part(value: Any) -> bool:
     """Whether a value of the config is a node that names a target."""
     return isinstance(value, Mapping) and "_target_" in value
+
+
+def targets(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+    """Every ``_target_`` below a value, wherever it stands, by its dotted key.
+
+    Those that are null, and build nothing, are left out.
+    """
+    below: Any = ()
+    if isinstance(value, Mapping):
+        below = value.items()
+    elif isinstance(value, list | tuple):
+        below = enumerate(value)
+    for name, item in below:
+        place = f"{key}.{name}" if key else str(name)
+        if name == "_target_" and item is not None:
+            yield place, item
+        yield from targets(item, place)
+
+
+def modules_beside(config: Any) -> list[str]:
+    """The modules of others that a config takes parts from, each once."""
+    named = (str(target).rpartition(".")[0] for _, target in targets(config))
+    return list(dict.fromkeys(m for m in named if m.partition(".")[0] != "aerun"))
 
 
 def make(node: Mapping[str, Any], around: Mapping[str, Any] | None = None) -> Any:

@@ -23,6 +23,7 @@ pytest.register_assert_rewrite(
     "browsing",
     "evaluating",
     "exporting",
+    "hostile",
     "inspecting",
     "launching",
     "owning",

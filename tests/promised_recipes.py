@@ -71,6 +71,12 @@ def own_model(folder: Path, run: Path, printed: str) -> None:
     assert "_target_: my_model.Convolutional" in (run / "config.yaml").read_text()
 
 
+def own_run(folder: Path, run: Path, printed: str) -> None:
+    """Codes, and reconstructions, of a model that was trusted."""
+    assert (run / "encode/codes.npz").is_file()
+    assert list(run.glob("reconstruct/*"))
+
+
 def own_parts(folder: Path, run: Path, printed: str) -> None:
     """Their options, and their column in the curves."""
     config = (run / "config.yaml").read_text()
@@ -145,5 +151,6 @@ PROMISES = {
     "Tab completion": completion,
     "A model": own_model,
     "A loss, a regularizer, a corruption, a bottleneck, a data set": own_parts,
+    "Runs that use them": own_run,
     "Parts in an installed package": own_model,
 }

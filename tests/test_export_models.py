@@ -135,7 +135,7 @@ def test_of_an_own_model_what_can_be_written_is(
     Path("conf/model/mine.yaml").write_text("_target_: mine.Model\n")
     trained("--config-dir", "conf", "model=mine")
     capfd.readouterr()
-    assert main(["task=export", "run=run"]) == 0
+    assert main(["task=export", "run=run", "trust=[mine]"]) == 0
     assert said in capfd.readouterr().out
     assert Path("run/export/encoder.onnx").is_file()
     assert Path("run/export/autoencoder.onnx").is_file() == (rows == "x.shape[0]")

@@ -121,7 +121,7 @@ def test_a_stopped_fused_sweep_goes_on(tmp_path: Path, how: str) -> None:
     assert all(summary["steps"] > 0 for summary in saved)
     assert all(summary["epochs"] < 60 for summary in saved)
     (tmp_path / "hurry").touch()
-    code, out, err = swept(tmp_path, "task=resume", "run=sweep")
+    code, out, err = swept(tmp_path, *mine[:2], "task=resume", "run=sweep")
     assert code == 0, err
     assert "3 jobs are trained as 1 model." in out
     assert states(sweep) == ["completed"] * 3

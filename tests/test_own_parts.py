@@ -45,7 +45,7 @@ def test_an_own_model_comes_back(
     wanted = aerun.load("run").reconstruct(x)
     script = (
         "import aerun, numpy as np\n"
-        "model = aerun.load('run'); x = np.load('x.npy')\n"
+        "model = aerun.load('run', trust=['mine']); x = np.load('x.npy')\n"
         "print(type(model.model).__module__, model.encode(x).shape)\n"
         "np.save('recon.npy', model.reconstruct(x))\n"
     )

@@ -116,7 +116,8 @@ def test_a_run_that_goes_on_says_from_where(workplace: Path) -> None:
     """Steps behind the state are told again; those before are not."""
     assert main([*OWN, *SMALL, "hydra.run.dir=run"]) == 0
     steps = [e.row["step"] for e in told() if isinstance(e, EpochRecorded)]
-    assert main(["task=resume", "run=run", "trainer.epochs=3"]) == 0
+    again = ["task=resume", "run=run", "trust=[mine]", "trainer.epochs=3"]
+    assert main(again) == 0
     started, *rest = told()
     assert isinstance(started, RunStarted)
     assert started.step == steps[-1]

@@ -66,7 +66,7 @@ def _carry_out(flags: Sequence[str], overrides: Sequence[str]) -> None:
 
     from aerun.cli.requests import request
     from aerun.config.answers import answer
-    from aerun.logs import set_up_console
+    from aerun.logs import set_up_console, visible
 
     level = console_level(flags) if is_first() else logging.CRITICAL
     set_up_console(level)
@@ -89,7 +89,7 @@ def _carry_out(flags: Sequence[str], overrides: Sequence[str]) -> None:
             section = next(said, None)
         if section is None:
             return
-        print(f"{between}{section}", flush=True)
+        print(visible(f"{between}{section}"), flush=True)
         between = "\n"
 
 

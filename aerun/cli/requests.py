@@ -1,6 +1,5 @@
 """What a command line asks for: composed, checked, handed to its task."""
 
-import os
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -30,8 +29,7 @@ def request(
     Raises:
         BadRequest: Nothing was started, no directory made.
     """
-    if os.getcwd() not in sys.path:  # a console script lacks it: users' own classes
-        sys.path.append(os.getcwd())
+    _find_own_modules()
     from aerun.config.compose import NO_NEW_RUN, Composer
     from aerun.config.mistakes import BadRequest, Mistake
 
@@ -54,12 +52,24 @@ def request(
         folder = sweep_of(value_of("run", overrides))
         if folder is not None:
             return _continue(folder, overrides, config_dir)
-        return _resume(overrides)
+        return _resume(overrides, config_dir)
     if place == "part":
-        return _on_run(composer, overrides)
+        return _on_run(composer, overrides, config_dir)
     if place == "runs":
-        return _on_runs(composer, overrides)
+        return _on_runs(composer, overrides, config_dir)
     return _new_run(composer, overrides, multirun=multirun)
+
+
+def _find_own_modules() -> None:
+    """Look for modules in the working folder too, which a console script does not.
+
+    Not in that of a run, where files of anybody may lie.
+    """
+    here = Path.cwd()
+    made = (here / "checkpoints", here / ".hydra")
+    is_run = (here / "config.yaml").is_file() and any(path.exists() for path in made)
+    if not is_run and str(here) not in sys.path:
+        sys.path.append(str(here))
 
 
 def _new_run(composer: Any, typed: Sequence[str], *, multirun: bool) -> Any:
@@ -69,6 +79,9 @@ def _new_run(composer: Any, typed: Sequence[str], *, multirun: bool) -> Any:
     from aerun.config.explaining import as_typed
     from aerun.config.mistakes import BadRequest, Mistake
 
+    if (names := value_of("trust", typed)) is not None:
+        problem = "is for runs that exist; only tasks on run= or runs= take it."
+        raise BadRequest([Mistake(typed=f"trust={names}", problem=problem)])
     overrides: Sequence[str] = [_pinned(override) for override in typed]
     config = composer.compose(overrides, multirun=multirun)
     for line in composer.shadowed(config):
@@ -153,13 +166,14 @@ def _run(composer: Any, config: "DictConfig") -> Path:
     return directory
 
 
-def _resume(overrides: Sequence[str]) -> Path:
+def _resume(overrides: Sequence[str], config_dir: str | None) -> Path:
     """Continue a run in its own directory."""
     from aerun.config.approve import told
     from aerun.config.stored import resume_request
+    from aerun.config.trust import Trust
     from aerun.tasks.resume import resume
 
-    config, directory = resume_request(overrides)
+    config, directory = resume_request(overrides, Trust(config_dir=config_dir))
     told(config)
     from contextlib import nullcontext
 
@@ -180,32 +194,36 @@ def _continue(folder: Path, overrides: Sequence[str], config_dir: str | None) ->
     """Continue a sweep in its own directory, with further values."""
     from aerun.sweeps.continuing import continued
 
-    again, before = continued(folder, overrides)
-    return request(again, multirun=True, config_dir=config_dir or before)
+    again = continued(folder, overrides, config_dir)
+    return request(again, multirun=True, config_dir=config_dir)
 
 
-def _on_run(composer: Any, overrides: Sequence[str]) -> Path:
+def _on_run(composer: Any, overrides: Sequence[str], config_dir: str | None) -> Path:
     """Carry out a task that reads a run; what it writes lies in a folder inside."""
     from aerun.config.approve import telling
     from aerun.config.stored import task_request
+    from aerun.config.trust import Trust
     from aerun.wiring import make
 
-    config, directory = task_request(composer, overrides)
+    trust = Trust(config_dir=config_dir)
+    config, directory = task_request(composer, overrides, trust)
     with telling(config):
         written: Path = make(config["task"])(config, directory)
     return written
 
 
-def _on_runs(composer: Any, overrides: Sequence[str]) -> Path:
+def _on_runs(composer: Any, overrides: Sequence[str], config_dir: str | None) -> Path:
     """Carry out a task that reads several runs, in a directory of its own."""
     from hydra.core.hydra_config import HydraConfig
 
     from aerun.config.approve import place_of
     from aerun.config.several import runs_request
+    from aerun.config.trust import Trust
     from aerun.rundir import claimed
     from aerun.wiring import make
 
-    request, composed = runs_request(composer, overrides)
+    trust = Trust(config_dir=config_dir)
+    request, composed = runs_request(composer, overrides, trust)
     HydraConfig.instance().set_config(composed)
     path, exact = place_of(composed, "hydra.run.dir")
     task = make(request["task"])

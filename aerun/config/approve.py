@@ -29,8 +29,8 @@ from aerun.config.explaining import explained
 from aerun.config.leftovers import without_leftovers
 from aerun.config.mistakes import BadRequest, Mistake
 from aerun.config.room import check_output, check_weights, room_for
-from aerun.config.stored import find_run
-from aerun.errors import AerunError, DataError
+from aerun.config.stored import find_run, stored_config
+from aerun.errors import AerunError, DataError, RunDirectoryError
 from aerun.options import show
 from aerun.resolving import resolve
 from aerun.training.state import load_weights
@@ -178,7 +178,10 @@ def _check_start(config: Mapping[str, Any], shape: tuple[int, ...]) -> list[Mist
     """Whether the weights to start from exist and fit."""
     source = config["init_from"]
     try:
-        weights = rundir.RunDirectory(find_run(source)).load_weights("best")
+        directory = find_run(source)
+        if "data" not in stored_config(directory):
+            raise RunDirectoryError(f"{directory} stopped before it saved any weights")
+        weights = rundir.RunDirectory(directory).load_weights("best")
         load_weights(build_objective(config, shape).to(dtype_of(config)), weights)
     except BadRequest as error:
         problem = error.mistakes[0].problem

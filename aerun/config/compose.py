@@ -271,7 +271,7 @@ def contained(config: DictConfig, *, resolve: bool) -> dict[str, Any]:
     """What a run gets of a composed config, with or without interpolations resolved."""
     found = {}
     for key in map(str, config):
-        if key in ("hydra", "sweep"):
+        if key in ("hydra", "sweep") or (resolve and key == "trust"):
             continue
         node: Any = config._get_node(key)
         if resolve and node._is_interpolation():

@@ -15,7 +15,8 @@ from aerun.config.check import check
 from aerun.config.compose import Composer, plain
 from aerun.config.explaining import as_typed
 from aerun.config.mistakes import BadRequest, Mistake
-from aerun.config.stored import NO_TRACKER, check_stored, parsed, stored_config
+from aerun.config.stored import check_stored, parsed, trusted_config
+from aerun.config.trust import NOTHING_ELSE, Trust
 from aerun.data.sources import some
 from aerun.errors import RunDirectoryError
 from aerun.evaluation.recorded import RecordedRun
@@ -28,14 +29,16 @@ _PLACE = "hydra.run.dir"
 
 
 def runs_request(
-    composer: Composer, overrides: Sequence[str]
+    composer: Composer, overrides: Sequence[str], trust: Trust = NOTHING_ELSE
 ) -> tuple[dict[str, Any], DictConfig]:
     """The runs that a task works on, and what was typed of the task.
 
     Args:
         composer: Knows the options.
         overrides: ``task=NAME runs=[GLOB,...]``, options of the task, a device and a
-            directory. Words without a key are paths, as a shell leaves its globs.
+            directory, ``trust=``. Words without a key are paths, as a shell leaves its
+            globs.
+        trust: Whose code the runs may name.
 
     Returns:
         ``task``, ``device`` and ``runs`` (each a ``RecordedRun``), checked; and the
@@ -50,6 +53,7 @@ def runs_request(
     if typed.get("run") is not None:
         problem = "is for tasks on one run; this one takes runs=[DIR,...]."
         raise BadRequest([Mistake(typed=f"run={typed['run']}", problem=problem)])
+    trust = trust.with_typed(typed)
     settled = {
         key: value
         for key, value in typed.items()
@@ -67,7 +71,7 @@ def runs_request(
     request = plain(composed)
     if mistakes := check(request):
         raise BadRequest(as_typed(mistakes, rest))
-    runs = [recorded_run(path) for path in find_runs(patterns)]
+    runs = [recorded_run(path, trust) for path in find_runs(patterns)]
     if not any(run.completed for run in runs):
         states = ", ".join(f"{run.directory} ({run.status})" for run in runs[:6])
         problem = f"none of {len(runs)} runs is completed: {states}."
@@ -79,21 +83,25 @@ def runs_request(
     }, composed
 
 
-def recorded_run(directory: Path) -> RecordedRun:
+def recorded_run(directory: Path, trust: Trust = NOTHING_ELSE) -> RecordedRun:
     """Read what a run's directory tells.
+
+    Args:
+        directory: The run's.
+        trust: Whose code it may name.
 
     Returns:
         The run; "unreadable", without any figures, where those are damaged, and that
         is said.
 
     Raises:
-        BadRequest: Its config has what this version of aerun does not know.
+        BadRequest: Its config has what this version of aerun does not know, or names
+            code that nobody trusts.
         RunDirectoryError: Its config is damaged, or of a format that is not known.
     """
     run = RunDirectory(directory)
-    config = stored_config(directory)
-    # Its tracker and its device need not be here.
-    check_stored({**config, "tracker": NO_TRACKER, "device": "cpu"}, directory)
+    config = trusted_config(directory, trust)
+    check_stored({**config, "device": "cpu"}, directory)  # its own need not be here
     rows: list[dict[str, Any]] = []
     try:
         summary = run.read_summary()
@@ -114,14 +122,18 @@ def recorded_run(directory: Path) -> RecordedRun:
 
 def _choices(run: RunDirectory) -> Iterator[tuple[str, str]]:
     """What was chosen of each group, as Hydra recorded it."""
-    found = run.read_record("hydra.yaml") or {}
-    for group, name in found["hydra"]["runtime"]["choices"].items() if found else ():
+    try:
+        chosen = run.read_record("hydra.yaml")["hydra"]["runtime"]["choices"].items()
+    except (KeyError, TypeError, AttributeError):
+        return
+    for group, name in ((str(group), name) for group, name in chosen):
         if name is not None and not group.startswith("hydra/") and group != "task":
             yield group.partition("@")[0].replace("/", "."), str(name)
 
 
 def _typed(run: RunDirectory) -> Iterator[str]:
-    for override in run.read_record("overrides.yaml") or ():
+    typed = run.read_record("overrides.yaml")
+    for override in typed if isinstance(typed, list) else ():
         yield str(override).lstrip("+~").partition("=")[0].replace("/", ".")
 
 

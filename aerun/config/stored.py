@@ -7,7 +7,6 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
@@ -17,7 +16,9 @@ from aerun.compiling import missing
 from aerun.config.compose import Composer, plain
 from aerun.config.explaining import unreadable
 from aerun.config.mistakes import BadRequest, Mistake, did_you_mean, listed
+from aerun.config.trust import NOTHING_ELSE, Trust, check_trusted
 from aerun.data import DatasetOptions
+from aerun.data.recorded import problem_with_record
 from aerun.errors import RunDirectoryError
 from aerun.resolving import CONTINUABLE, FORMAT
 from aerun.rundir import RunDirectory, holds_run
@@ -29,20 +30,25 @@ NO_TRACKER = {"_target_": None}
 """The node of a config whose run tells nobody."""
 
 
-def resume_request(overrides: Sequence[str]) -> tuple[dict[str, Any], Path]:
+def resume_request(
+    overrides: Sequence[str], trust: Trust = NOTHING_ELSE
+) -> tuple[dict[str, Any], Path]:
     """The config and directory of a run to continue.
 
     Args:
-        overrides: ``task=resume run=DIR`` and changes.
+        overrides: ``task=resume run=DIR`` and changes, perhaps ``trust=``.
+        trust: Whose code the run may name.
 
     Returns:
         The run's config with the changes, checked, and its directory.
 
     Raises:
-        BadRequest: A key that cannot change, a bad value, no run there.
+        BadRequest: A key that cannot change, a bad value, no run there, code that
+            nobody trusts.
     """
     typed = parsed(overrides)
     _one_run(typed)
+    trust = trust.with_typed(typed)
     directory = find_run(typed.pop("run", None))
     typed.pop("task")
     mistakes = [
@@ -53,20 +59,21 @@ def resume_request(overrides: Sequence[str]) -> tuple[dict[str, Any], Path]:
     if mistakes:
         raise BadRequest(mistakes)
     config = stored_config(directory)
-    if config["trainer"]["compile"] is True and (what := missing(config["device"])):
+    compiled = config["trainer"].get("compile") is True
+    if compiled and (what := missing(str(config.get("device")))):
         log.warning("The run goes on without its compiler: %s.", what)
         config["trainer"]["compile"] = False
     for key, value in typed.items():
         group, name = key.split(".")
         config[group][name] = value
-    _let_go_of_tracker(config, directory, typed)
+    _let_go_of_tracker(config, directory, typed, trust)
     return config, directory
 
 
 def _let_go_of_tracker(
-    config: dict[str, Any], directory: Path, typed: Iterable[str]
+    config: dict[str, Any], directory: Path, typed: Iterable[str], trust: Trust
 ) -> None:
-    """Check a config; a run goes on without a tracker that is gone, which is said.
+    """Check a config; a run goes on without a tracker that is gone, or not trusted.
 
     Raises:
         BadRequest: With all other mistakes.
@@ -75,10 +82,13 @@ def _let_go_of_tracker(
     from aerun.errors import BadUse
 
     try:
+        check_trusted(config, directory, trust)
         check_stored(config, directory, typed)
         build_tracker(config)
     except (BadRequest, BadUse) as error:
-        check_stored({**config, "tracker": NO_TRACKER}, directory, typed)
+        untold = {**config, "tracker": NO_TRACKER}
+        check_trusted(untold, directory, trust)
+        check_stored(untold, directory, typed)
         log.warning("The run goes on without its tracker: %s", error)
         config["tracker"] = dict(NO_TRACKER)
 
@@ -150,7 +160,7 @@ def stored_config(directory: Path) -> dict[str, Any]:
         config: Any = RunDirectory(directory).read_yaml(name)
         if not resolved and isinstance(config, dict):
             config = OmegaConf.to_container(OmegaConf.create(config), resolve=True)
-    except (yaml.YAMLError, OmegaConfBaseException) as error:
+    except (OmegaConfBaseException, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise RunDirectoryError(f"{directory / name} is damaged ({reason})") from None
     groups = {"model", "dataset", "loss", "trainer"}
@@ -158,7 +168,8 @@ def stored_config(directory: Path) -> dict[str, Any]:
         raise RunDirectoryError(f"{directory / name} is damaged: it holds no config")
     # Of runs from before there were trackers.
     config.setdefault("tracker", dict(NO_TRACKER))
-    config.pop("sweep", None)
+    for of_no_run in ("sweep", "trust"):
+        config.pop(of_no_run, None)
     if not resolved:
         return config
     if config.get("format") != FORMAT:
@@ -166,10 +177,13 @@ def stored_config(directory: Path) -> dict[str, Any]:
             f"{directory}/config.yaml has format: {config.get('format')}; this version "
             f"of aerun knows format {FORMAT}"
         )
-    if missing := sorted((groups | {"data"}) - config.keys()):
+    whole = {key for key, value in config.items() if isinstance(value, dict)}
+    if missing := sorted((groups | {"data"}) - whole):
         raise RunDirectoryError(
             f"{directory / name} is damaged: it lacks {', '.join(missing)}"
         )
+    if problem := problem_with_record(config["data"]):
+        raise RunDirectoryError(f"{directory / name} is damaged: {problem}")
     return config
 
 
@@ -223,26 +237,41 @@ def _refusal(key: str, directory: Path) -> str:
     )
 
 
+def trusted_config(directory: Path, trust: Trust) -> dict[str, Any]:
+    """A run's config for all but to train on: it tells no tracker.
+
+    Raises:
+        BadRequest: It names code that nobody trusts.
+        RunDirectoryError: As of ``stored_config``.
+    """
+    config = {**stored_config(directory), "tracker": dict(NO_TRACKER)}
+    check_trusted(config, directory, trust)
+    return config
+
+
 def task_request(
-    composer: Composer, overrides: Sequence[str]
+    composer: Composer, overrides: Sequence[str], trust: Trust = NOTHING_ELSE
 ) -> tuple[dict[str, Any], Path]:
     """The config and directory of a run that a task reads.
 
     Args:
         composer: Knows the options.
-        overrides: ``task=NAME run=DIR``, other data and a device.
+        overrides: ``task=NAME run=DIR``, other data and a device, perhaps ``trust=``.
+        trust: Whose code the run may name.
 
     Returns:
         The run's config with what was typed, checked, and its directory.
 
     Raises:
-        BadRequest: A key of something that the run has settled, a bad value, no run.
+        BadRequest: A key of something that the run has settled, a bad value, no run,
+            code that nobody trusts.
         RunDirectoryError: The run saved no weights.
     """
     typed = parsed(overrides)
     _one_run(typed)
+    trust = trust.with_typed(typed)
     directory = find_run(typed.pop("run", None))
-    config = stored_config(directory)
+    config = trusted_config(directory, trust)
     if "data" not in config:
         raise RunDirectoryError(f"{directory} stopped before it saved any weights")
     settled = {f"dataset.{field.name}" for field in fields(DatasetOptions)}
@@ -258,7 +287,6 @@ def task_request(
     about_data = () if chosen else ("dataset.",)
     rest = [text for text in overrides if not text.startswith(("run=", *about_data))]
     composed = plain(composer.compose(rest))
-    config["tracker"] = dict(NO_TRACKER)  # it is told of trainings only
     config["task"] = composed["task"]
     config["device"] = composed["device"]
     if chosen:  # other examples, scaled as the run's

@@ -1,12 +1,20 @@
 """Arrays of the user's own: .npy and .npz files."""
 
+import math
 import os
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import numpy as np
-from numpy.lib.format import MAGIC_PREFIX
+from numpy.lib.format import (
+    MAGIC_PREFIX,
+    read_array_header_1_0,
+    read_array_header_2_0,
+    read_magic,
+)
 
 from aerun.data.mapped import blocks
 from aerun.data.splits import Arrays, Source, non_finite
@@ -16,6 +24,8 @@ from aerun.errors import DataError
 _EXAMPLES = ("x", "images", "data", "arr_0", "x_train")
 _LABELS = ("y", "labels", "y_train")
 _TEST = ("x_test", "y_test")
+_LARGE = 2**30  # bytes that an array may always unpack to
+_DENSEST = 500  # times larger than packed, beyond which there is nothing in it
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,19 +95,50 @@ def _read(given: str, key: str) -> dict[str, np.ndarray]:
         )
     try:
         with open(path, "rb") as file:
-            if file.read(len(MAGIC_PREFIX)) == MAGIC_PREFIX:
+            is_one = file.read(len(MAGIC_PREFIX)) == MAGIC_PREFIX
+            file.seek(0)
+            if is_one:
+                _check_header(file, path.stat().st_size, path.name)
                 mapped = np.load(path, mmap_mode="r", allow_pickle=False)
                 return {"x": np.asarray(mapped)}
-            file.seek(0)
             with np.load(file, allow_pickle=False) as loaded:
                 known = {*_EXAMPLES, *_LABELS, *_TEST}
                 named = [name for name in loaded.files if name in known]
+                for name in named:
+                    _check_member(loaded.zip, name)
                 if named:
                     return {name: np.asarray(loaded[name]) for name in named}
                 inside = ", ".join(sorted(loaded.files)) or "nothing"
     except Exception as error:  # NumPy and zipfile meet damage with a dozen kinds
         raise DataError(f"{path} {_why_unreadable(error)}", key=key) from None
     raise _nameless(given, inside, key)
+
+
+def _check_member(archive: zipfile.ZipFile, name: str) -> None:
+    """Find an array as large as it says, before there is memory for it.
+
+    Raises:
+        ValueError: It says more than it holds, or is packed as no data ever are.
+    """
+    inside = archive.NameToInfo.get(f"{name}.npy") or archive.getinfo(name)
+    size, packed = inside.file_size, max(1, inside.compress_size)
+    if size > max(_LARGE, _DENSEST * packed):
+        raise ValueError(f"'{name}' would unpack {packed:,} bytes to {size:,}")
+    with archive.open(inside) as member:
+        _check_header(member, size, f"'{name}'")
+
+
+def _check_header(file: IO[bytes], size: int, what: str) -> None:
+    """Find an array that follows its header as large as that says.
+
+    Raises:
+        ValueError: It is not.
+    """
+    version = read_magic(file)
+    read = read_array_header_1_0 if version == (1, 0) else read_array_header_2_0
+    shape, _, dtype = read(file)
+    if min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize > size:
+        raise ValueError(f"{what} announces {list(shape)}, but has {size:,} bytes")
 
 
 def _why_unreadable(error: Exception) -> str:

@@ -6,10 +6,11 @@ import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from threading import Lock
+from typing import Any, TypeVar
 
 import numpy as np
 from PIL import Image
@@ -37,6 +38,9 @@ _TURNS = {
 """What brings an image of an orientation upright."""
 _ON_ITS_SIDE = 5  # the first orientation that swaps height and width
 _AT_ONCE = 64  # images that threads work on together
+_LARGEST = 2**30  # bytes of a file
+_MANY = 2**26  # pixels from which images are decoded one after the other
+_alone = Lock()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -149,7 +153,7 @@ def decode(path: Path, *, size: tuple[int, int] | None, is_grey: bool) -> np.nda
         ImageProblem: It cannot be used.
     """
     content = _content(path)
-    with _readable(), _opened(content) as image:
+    with _readable(), _opened(content) as image, _in_turn(image):
         turn = _TURNS.get(_orientation(image))
         upright: Image.Image = image if turn is None else image.transpose(turn)
         if upright.has_transparency_data:
@@ -172,6 +176,11 @@ def in_threads(function: Callable[[T], R], items: Sequence[T]) -> Iterator[R]:
             yield from threads.map(function, items[start : start + _AT_ONCE])
 
 
+def _in_turn(image: Image.Image) -> AbstractContextManager[Any]:
+    """Held by one of those images of which few fill the memory."""
+    return _alone if image.width * image.height > _MANY else nullcontext()
+
+
 def _content(path: Path) -> bytes:
     """The bytes of a file.
 
@@ -179,6 +188,10 @@ def _content(path: Path) -> bytes:
         ImageProblem: It cannot be read.
     """
     try:
+        if (size := path.stat().st_size) > _LARGEST:
+            raise ImageProblem(
+                f"has {size / 1e9:.2f} GB, which is no image; take it out"
+            )
         return path.read_bytes()
     except OSError as error:
         raise ImageProblem(f"cannot be read ({error.strerror})") from None

@@ -138,8 +138,7 @@ def non_finite(x: np.ndarray) -> str:
         bad |= np.abs(x) > LARGEST_VALUE
     if not bad.any():
         return ""
-    first = [int(i) for i in np.argwhere(bad)[0]]
-    number = int(bad.sum())
+    number, first = int(bad.sum()), [int(i) for i in np.argwhere(bad)[0]]
     return f"{number} values that are NaN or infinite, the first at {first}; drop them"
 
 

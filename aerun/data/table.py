@@ -1,12 +1,11 @@
 """Tables of the user's own: .csv files of numeric columns."""
 
-import csv
 import math
 import os
 import re
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from aerun.data.cells import rows
 from aerun.data.sources import some
 from aerun.data.splits import LARGEST_VALUE, Arrays, Source
 from aerun.data.writing import table_like
@@ -113,10 +113,10 @@ def _open(given: str, key: str) -> _Table:
         what = "is a folder" if os.path.isdir(path) else "does not exist"
         raise DataError(f"{path} {what}; give the path of a .csv file", key=key)
     delimiter = _delimiter(path, key)
-    rows = list(islice(_rows(path, key, delimiter), 2))
-    if not rows:
+    first = list(islice(rows(path, key, delimiter), 2))
+    if not first:
         raise DataError(f"{path} is empty; give a file with rows of numbers", key=key)
-    head, *below = [[cell.strip() for cell in row] for _, row in rows]
+    head, *below = [[cell.strip() for cell in row] for _, row in first]
     titled = _is_header(head, below[0] if below else None)
     names = head if titled else [str(i + 1) for i in range(len(head))]
     if titled and not below:
@@ -143,7 +143,7 @@ def _delimiter(path: Path, key: str) -> str:
     for delimiter in _DELIMITERS:
         numbers[delimiter] = []
         with suppress(DataError):  # quotes make no sense with this one
-            for _, row in islice(_rows(path, key, delimiter), 2):
+            for _, row in islice(rows(path, key, delimiter), 2):
                 numbers[delimiter].append(len(row))
     for delimiter, cells in numbers.items():
         if cells and cells[0] > 1 and len(set(cells)) == 1:
@@ -162,34 +162,6 @@ def _is_header(head: list[str], below: list[str] | None) -> bool:
         name and cell.lower() not in _MISSING and _number(under) is not None
         for name, cell, under in zip(is_name, head, below or [], strict=False)
     )
-
-
-def _rows(path: Path, key: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """Rows that are not blank, each with the line in which it ends."""
-    line = 1
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(
-                file, delimiter=delimiter, strict=True, skipinitialspace=True
-            )
-            for row in reader:
-                line = reader.line_num
-                if any(map(str.strip, row)):
-                    yield line, row
-    except UnicodeDecodeError:
-        problem = "is no text in UTF-8; save it as CSV in UTF-8"
-        raise DataError(f"{path} {problem}", key=key) from None
-    except csv.Error as error:
-        raise DataError(
-            f"{path} is no CSV file ({error}, after line {line}); correct its quotes",
-            key=key,
-        ) from None
-    except OSError as error:
-        raise DataError(
-            f"{path} cannot be read ({error.strerror}); change its permissions, or "
-            "copy it elsewhere",
-            key=key,
-        ) from None
 
 
 def _chosen(
@@ -234,8 +206,8 @@ def _read(
     places = [found.names.index(name) for name in names]
     pick = itemgetter(*places) if len(places) > 1 else lambda row: (row[places[0]],)
     values, texts = array("d"), []
-    rows = _rows(found.path, found.key, found.delimiter)
-    for line, row in islice(rows, int(found.titled), None):
+    every = rows(found.path, found.key, found.delimiter)
+    for line, row in islice(every, int(found.titled), None):
         if len(row) != len(found.names):
             raise DataError(
                 f"{found.path}, line {line}: {len(row)} cells, but the first line has "
@@ -262,8 +234,8 @@ def _read(
     finite = (np.abs(x) <= LARGEST_VALUE).all(axis=1)  # and no NaN
     if not finite.all():  # looked up again, so that a good file is read without a count
         first = int(np.argmin(finite))
-        rows = _rows(found.path, found.key, found.delimiter)
-        line, row = next(islice(rows, first + int(found.titled), None))
+        every = rows(found.path, found.key, found.delimiter)
+        line, row = next(islice(every, first + int(found.titled), None))
         raise _bad_cell(found, names, pick(row), line)
     return x, texts
 

@@ -10,13 +10,14 @@ from pathlib import Path
 import torch
 
 from aerun.config.several import recorded_run
+from aerun.config.trust import Trust
 from aerun.evaluation.comparability import COMPARABLE
 from aerun.evaluation.comparison import CURVES, Comparison, compare_runs
 from aerun.evaluation.recorded import RecordedRun
 from aerun.progress import progress_bar
 from aerun.rundir import RunDirectory, holds_run, resume_command
 from aerun.sweeps.knobs import knobs_of
-from aerun.sweeps.manifest import COMPLETED, Job
+from aerun.sweeps.manifest import COMPLETED, Job, Manifest
 from aerun.sweeps.ranking import Standing
 from aerun.sweeps.words import failures, not_ranked
 from aerun.tasks.comparison_curves import draw_courses, notes_on_curves
@@ -44,6 +45,7 @@ class Drawing:
         *,
         metric: str,
         maximize: bool,
+        trust: Trust,
     ) -> None:
         """Take the results.
 
@@ -53,9 +55,10 @@ class Drawing:
             standings: As ranked.
             metric: By which.
             maximize: Whether more of it is better.
+            trust: Whose code its runs may name.
         """
         self.folder, self.jobs, self.standings = RunDirectory(folder), jobs, standings
-        self.metric, self.maximize = metric, maximize
+        self.metric, self.maximize, self.trust = metric, maximize, trust
         self.pictures: dict[str, bytes] = {}
         """PNG files by name, as far as they are written."""
 
@@ -117,7 +120,7 @@ class Drawing:
                     text = "Job %d is left out of the page: its directory %s is gone."
                     log.warning(text, job.number, job.directory)
                     continue
-                run = recorded_run(self.folder.path / job.directory)
+                run = recorded_run(self.folder.path / job.directory, self.trust)
                 logged = {k: v for k, v in job.figures.items() if "/" in k}
                 figures = {**(run.summary.get("metrics") or {})}
                 figures |= {k: v for k, v in logged.items() if k not in figures}
@@ -142,7 +145,7 @@ class Drawing:
         commands = [
             (
                 "Go on with the sweep, or add KEY=VALUE,... to it",
-                resume_command(folder),
+                resume_command(folder, config_dir=Manifest(folder).config_dir),
             ),
             (
                 "Compare its runs by another figure",

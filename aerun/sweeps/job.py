@@ -13,7 +13,8 @@ from omegaconf import DictConfig
 from aerun.config.compose import of_sweep, plain
 from aerun.config.leftovers import without_leftovers
 from aerun.config.stored import resume_request
-from aerun.errors import AerunError, Interrupted
+from aerun.config.trust import Trust
+from aerun.errors import AerunError, Interrupted, RunDirectoryError
 from aerun.failures import in_short
 from aerun.logs import set_up_console
 from aerun.recording import recorded
@@ -33,7 +34,7 @@ from aerun.sweeps.summary import write_rows
 from aerun.tables import finite
 from aerun.tasks.interruption import Adviser
 from aerun.tasks.resume import resume
-from aerun.wiring import make
+from aerun.wiring import make, targets
 
 log = logging.getLogger("aerun")
 
@@ -120,12 +121,18 @@ def carry_out(
         if job.state == RUNNING:  # in a process that died
             manifest.update(job.number, state=INTERRUPTED)
         raise NotStarted(f"job {job.number} was not started")
+    if folder.resolve() not in directory.resolve().parents:
+        raise RunDirectoryError(f"{directory} leads out of the sweep; remove that link")
     directory.mkdir(parents=True, exist_ok=True)
     with _followed(manifest, job), recorded(directory):
         log.info("Job %d (of %d): %s", job.number, len(jobs), in_words(job, jobs))
         advisers = [] if advice is None else [advice(folder, job)]
         if (directory / "config.yaml").is_file():
-            stored, _ = resume_request(["task=resume", f"run={directory}"])
+            # Whose code it names now, it may have named then.
+            trust = Trust(
+                also=lambda: (str(target) for _, target in targets(request()))
+            )
+            stored, _ = resume_request(["task=resume", f"run={directory}"], trust)
             summary: Any = resume(stored, directory, *advisers)
         else:
             made = one_of_many(request())

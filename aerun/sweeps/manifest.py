@@ -94,7 +94,7 @@ class Manifest:
         Raises:
             RunDirectoryError: The manifest is damaged or of a newer version.
         """
-        return _jobs(self._read())
+        return _jobs(self._read(), self.folder)
 
     def edit(
         self,
@@ -121,7 +121,7 @@ class Manifest:
                 content["overrides"] = list(overrides)
             if config_dir is not None:
                 content["config_dir"] = config_dir
-            jobs = list(change(_jobs(content)))
+            jobs = list(change(_jobs(content, self.folder)))
             self._write(content, jobs, durable=durable)
         return jobs
 
@@ -186,6 +186,20 @@ def in_words(job: Job, jobs: Sequence[Job]) -> str:
     return " ".join(words) or "as it is"
 
 
+def failure(jobs: Sequence[Job], again: str) -> str:
+    """Which jobs failed and why, and the command that tries them again."""
+    failed = [job for job in jobs if job.state == FAILED]
+    head = f"{len(failed)} of {len(jobs)} jobs failed"
+    if waiting := sum(job.state == PENDING for job in jobs):
+        head += f", {waiting} were not started (sweep.fail_fast)"
+    lines = [f"  job {j.number} ({in_words(j, jobs)}): {j.reason}" for j in failed]
+    lines.append(
+        f"Try them again with: {again}\n"
+        "or add other values for what was wrong, as KEY=VALUE,..."
+    )
+    return "\n".join([head, *lines])
+
+
 def why(job: Job, folder: Path) -> str:
     """Why a job failed, in a line.
 
@@ -213,11 +227,31 @@ def _values(overrides: tuple[str, ...]) -> Mapping[str, str]:
     return MappingProxyType(found)
 
 
-def _jobs(content: Mapping[str, Any]) -> list[Job]:
-    return [
-        Job(**{**entry, "overrides": tuple(entry["overrides"])})
-        for entry in content["jobs"]
-    ]
+def _jobs(content: Mapping[str, Any], folder: Path) -> list[Job]:
+    found = []
+    for place, entry in enumerate(content["jobs"]):
+        try:
+            found.append(_job(entry, place))
+        except (TypeError, KeyError, ValueError) as error:
+            reason = f"job {place}: {error}"
+            raise reading.damaged(folder / MANIFEST, reason) from None
+    return found
+
+
+def _job(entry: Any, place: int) -> Job:
+    """A job as it was written.
+
+    Raises:
+        TypeError, KeyError, ValueError: It is none, or lies outside of the sweep.
+    """
+    job = Job(**{**entry, "overrides": tuple(entry["overrides"])})
+    lies = Path(job.directory)
+    if not lies.parts or lies.is_absolute() or ".." in lies.parts:
+        raise ValueError("its directory is not in that of the sweep")
+    texts = all(isinstance(text, str) for text in job.overrides)
+    if job.number != place or not texts or not isinstance(job.figures, Mapping):
+        raise ValueError("it is no job")
+    return job
 
 
 def swept(jobs: Sequence[Job]) -> list[str]:

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Generator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields
+from tempfile import mkdtemp
 from typing import Any
 
 from aerun.options import Count, Natural, Positive, Workers
@@ -53,7 +54,7 @@ class LocalLauncher(ParallelLauncher):
         from joblib import effective_n_jobs
         from submitit import AutoExecutor
 
-        executor = AutoExecutor(self.submitit_folder, cluster="local")
+        executor = AutoExecutor(_fresh(self.submitit_folder), cluster="local")
         executor.update_parameters(timeout_min=self.timeout_min)
         waiting, running = deque(orders), Running()
         number = effective_n_jobs(self.n_jobs)
@@ -117,7 +118,7 @@ class SlurmLauncher(ParallelLauncher):
         from submitit import AutoExecutor
 
         executor = AutoExecutor(
-            self.submitit_folder,
+            _fresh(self.submitit_folder),
             cluster="slurm",
             slurm_max_num_timeout=self.max_num_timeout,
         )
@@ -143,6 +144,15 @@ class SlurmLauncher(ParallelLauncher):
             for _, job in running.values():
                 job.cancel(check=False)
             _wait(running, _SELDOM)
+
+
+def _fresh(folder: str) -> str:
+    """A new folder below one: what comes back is pickled, so nobody else writes there.
+
+    That of a sweep which came from elsewhere could hold what jobs are said to return.
+    """
+    os.makedirs(folder, exist_ok=True)
+    return mkdtemp(prefix=time.strftime("%Y-%m-%d_%H-%M-%S_"), dir=folder)
 
 
 def _ended(running: Running) -> Generator[Report]:

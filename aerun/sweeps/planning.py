@@ -16,6 +16,7 @@ from aerun.config.approve import approve_plain, asked
 from aerun.config.compose import NO_NEW_RUN, contained
 from aerun.config.leftovers import leftovers
 from aerun.config.mistakes import BadRequest, Mistake
+from aerun.wiring import targets
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,8 @@ class Planned:
     overrides: tuple[str, ...]
     hash: str
     """Of its composed config, without what is of the sweep."""
+    targets: frozenset[str] = field(default=frozenset(), compare=False, repr=False)
+    """All code that it names."""
     composed: "Composed | None" = field(default=None, compare=False, repr=False)
     """For the launcher of this process; None where it has more to say of the job."""
 
@@ -88,7 +91,9 @@ def plan(
         except (HydraException, OmegaConfBaseException) as error:
             raise Uncomposable(job) from error
         else:
-            planned.append(Planned(tuple(job), made, _composed(config, request)))
+            named = frozenset(str(target) for _, target in targets(request))
+            composed = _composed(config, request)
+            planned.append(Planned(tuple(job), made, named, composed))
     if found:
         raise BadRequest(
             mistake if len(names) == len(jobs) else _located(mistake, names)
@@ -102,6 +107,14 @@ def _composed(config: DictConfig, request: dict[str, Any]) -> Composed | None:
         return None
     hydra: Any = OmegaConf.to_container(config.hydra, resolve=False)
     return Composed(request, contained(config, resolve=False), hydra)
+
+
+def typed(config: DictConfig) -> list[str]:
+    """What was typed for a sweep, Hydra's own options included."""
+    node: Any = OmegaConf.to_container(config.hydra.overrides, resolve=False)
+    return [
+        text for text in [*node["hydra"], *node["task"]] if "hydra.mode=" not in text
+    ]
 
 
 def is_option(override: str) -> bool:

@@ -19,9 +19,9 @@ from aerun.sweeps.advice import Advice
 from aerun.sweeps.found import record
 from aerun.sweeps.given import Given
 from aerun.sweeps.manifest import DONE, FAILED, PRUNED, Job, Manifest
+from aerun.sweeps.planning import typed
 from aerun.sweeps.space import Space, space_of
 from aerun.sweeps.sweep import Sweep
-from aerun.sweeps.sweeper import typed
 from aerun.sweeps.trials import JOB, Trial, Trials
 from aerun.wiring import make
 
@@ -199,6 +199,11 @@ class _Search:
 
     def _job(self, trial: Trial) -> Job | None:
         """The job of a trial; None of one that no run can be made of."""
+        axes = self.trials.space.axes
+        if not all(axes[name].holds(value) for name, value in trial.chosen.items()):
+            log.warning("No trial: %s is none of this search.", dict(trial.chosen))
+            self.trials.give_back(trial.number)
+            return None
         overrides = self.trials.space.overrides(trial.chosen)
         try:
             (job,) = self.sweep.add(self.sweep.check([overrides]))

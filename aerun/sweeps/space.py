@@ -40,6 +40,14 @@ class Axis:
         near = low <= short <= high and abs(short - value) <= 1e-4 * (high - low)
         return f"{self.key}={short if near else value}"
 
+    def holds(self, value: Any) -> bool:
+        """Whether a value lies on it; a record that was changed may hold any."""
+        try:
+            inside = self.distribution.to_internal_repr(value)
+            return bool(self.distribution._contains(inside))
+        except (ValueError, TypeError):
+            return False
+
     def ends(self) -> Sequence[Any]:
         """The values between which all others lie; all, where they have no order."""
         from optuna.distributions import CategoricalDistribution

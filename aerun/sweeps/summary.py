@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aerun.columns import aligned
+from aerun.columns import aligned, no_markup
+from aerun.config.trust import NOTHING_ELSE, Trust
 from aerun.locks import awaited_lock
 from aerun.rundir import RunDirectory
 from aerun.sweeps.manifest import Job, Manifest, swept, why
@@ -69,7 +70,13 @@ def _order(name: str) -> tuple[int, bool, str]:
 # -- the end ---------------------------------------------------------------------------
 
 
-def finish(folder: Path, *, metric: str, maximize: bool = False) -> None:
+def finish(
+    folder: Path,
+    *,
+    metric: str,
+    maximize: bool = False,
+    trust: Trust = NOTHING_ELSE,
+) -> None:
     """Rank the jobs of a sweep, on the console and in ``summary.md``; draw them.
 
     Also of a sweep that was interrupted, or whose jobs failed: with what is there.
@@ -80,6 +87,7 @@ def finish(folder: Path, *, metric: str, maximize: bool = False) -> None:
         folder: The sweep's, with a manifest.
         metric: The figure by which jobs are ranked.
         maximize: Whether more of it is better.
+        trust: Whose code its runs may name.
     """
     from aerun.sweeps.drawing import Drawing
     from aerun.sweeps.ranking import ranked
@@ -101,10 +109,14 @@ def finish(folder: Path, *, metric: str, maximize: bool = False) -> None:
             pictures=pictures,
         )
         text = "\n".join(lines)
-        RunDirectory(folder).write(TABLE, text.encode(errors="backslashreplace"))
+        RunDirectory(folder).write(
+            TABLE, no_markup(text).encode(errors="backslashreplace")
+        )
 
     write(())  # whatever becomes of the pictures
-    drawing = Drawing(folder, jobs, standings, metric=metric, maximize=maximize)
+    drawing = Drawing(
+        folder, jobs, standings, metric=metric, maximize=maximize, trust=trust
+    )
     has_page = drawing.draw()
     write(list(drawing.pictures))
     log.info("Look at %s", folder / (REPORT if has_page else TABLE))

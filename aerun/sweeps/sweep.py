@@ -18,8 +18,11 @@ from aerun.config.approve import claim_output, place_of
 from aerun.config.grammar import parse, quoted
 from aerun.config.mistakes import BadRequest, Mistake
 from aerun.config.records import write_record
+from aerun.config.trust import Trust
 from aerun.errors import Interrupted, RunDirectoryError, SweepFailed
+from aerun.locks import check_links
 from aerun.rundir import RunDirectory, resume_command
+from aerun.sweeps.doubts import check_jobs
 from aerun.sweeps.job import outcome
 from aerun.sweeps.manifest import (
     DONE,
@@ -29,11 +32,11 @@ from aerun.sweeps.manifest import (
     RUNNING,
     Job,
     Manifest,
-    in_words,
+    failure,
 )
 from aerun.sweeps.parallel import ParallelLauncher
 from aerun.sweeps.places import free_place, next_place
-from aerun.sweeps.planning import Composed, Planned, current, is_option, plan
+from aerun.sweeps.planning import Composed, Planned, current, is_option, plan, typed
 from aerun.sweeps.plugins import check_launcher
 from aerun.sweeps.presets import to_tell
 from aerun.sweeps.summary import finish, write_rows
@@ -59,6 +62,11 @@ class Sweep:
         self.continued = exact and self.manifest.exists
         self._open = ExitStack()
         self._composed: dict[int, Composed | None] = {}
+        self._targets: set[str] = set()
+        sources = config.hydra.runtime.config_sources
+        self._own = next(
+            (s.path for s in sources if s.provider == "--config-dir"), None
+        )
         # They are of every job, and may change when the sweep is continued.
         task: Any = OmegaConf.to_container(config.hydra.overrides.task, resolve=False)
         self._options = [text for text in task if is_option(text)]
@@ -74,6 +82,8 @@ class Sweep:
             if parse([text])[0].is_sweep_override():
                 problem = "is of the whole sweep; give it one value."
                 raise BadRequest([Mistake(typed=text, problem=problem)])
+        if self.continued:
+            check_jobs(self.manifest, typed(self.config), self._loader)
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -94,7 +104,9 @@ class Sweep:
             known = [job for job in self.manifest.jobs() if job.state in DONE]
             done = {job.hash for job in known} | {job.overrides for job in known}
         output = None if self.continued else "hydra.sweep.dir"
-        return plan(jobs, self.config, self._loader, done=done, output=output)
+        planned = plan(jobs, self.config, self._loader, done=done, output=output)
+        self._targets.update(*(one.targets for one in planned))
+        return planned
 
     def open(self, typed: Sequence[str]) -> Path:
         """Claim the sweep's directory, or take up the one that is continued; lock it.
@@ -105,7 +117,9 @@ class Sweep:
         Raises:
             RunDirectoryError: It is in use.
         """
-        if not self.continued:
+        if self.continued:
+            check_links(self.folder, below=False)
+        else:
             self.folder = claim_output(self.config, "hydra.sweep.dir").absolute()
             self.manifest = Manifest(self.folder)
         with open_dict(self.config):
@@ -118,12 +132,10 @@ class Sweep:
         if said := to_tell.get():
             log.info("%s", said)
         typed = [text for text in typed if not text.startswith("hydra.sweep.dir=")]
-        sources = self.config.hydra.runtime.config_sources
-        own = next((s.path for s in sources if s.provider == "--config-dir"), None)
         if self.continued:
-            self.manifest.edit(self._as_they_are, overrides=typed, config_dir=own)
+            self.manifest.edit(self._as_they_are, overrides=typed, config_dir=self._own)
         else:
-            self.manifest.create(typed, config_dir=own)
+            self.manifest.create(typed, config_dir=self._own)
             write_record(self.config, "multirun.yaml", self.folder)
         return self.folder
 
@@ -287,7 +299,7 @@ class Sweep:
         raise Interrupted(
             code - 128,
             f"Interrupted; {done} of {len(jobs)} jobs are completed. Continue with: "
-            f"{resume_command(self.folder)}",
+            f"{resume_command(self.folder, config_dir=self._own)}",
         ) from None
 
     def close(self) -> None:
@@ -296,22 +308,10 @@ class Sweep:
         Raises:
             SweepFailed: Some jobs failed; says which, why, and how to continue.
         """
-        options = self.config.sweep
-        finish(self.folder, metric=options.metric, maximize=options.maximize)
+        trust = Trust(config_dir=self._own, also=lambda: self._targets)
+        metric, maximize = self.config.sweep.metric, self.config.sweep.maximize
+        finish(self.folder, metric=metric, maximize=maximize, trust=trust)
         jobs = self.manifest.jobs()
-        failed = [job for job in jobs if job.state == FAILED]
-        waiting = sum(job.state == PENDING for job in jobs)
-        if failed or waiting:
-            head = f"{len(failed)} of {len(jobs)} jobs failed"
-            if waiting:
-                head += f", {waiting} were not started (sweep.fail_fast)"
-            lines = [
-                f"  job {job.number} ({in_words(job, jobs)}): {job.reason}"
-                for job in failed
-            ]
-            command = resume_command(self.folder)
-            lines.append(
-                f"Try them again with: {command}\n"
-                "or add other values for what was wrong, as KEY=VALUE,..."
-            )
-            raise SweepFailed("\n".join([head, *lines]))
+        if any(job.state in (FAILED, PENDING) for job in jobs):
+            again = resume_command(self.folder, config_dir=self._own)
+            raise SweepFailed(failure(jobs, again))

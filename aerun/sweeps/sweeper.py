@@ -8,7 +8,6 @@ from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.plugins.sweeper import Sweeper as HydraSweeper
-from omegaconf import DictConfig, OmegaConf
 
 from aerun.config.grammar import parse
 from aerun.sweeps.given import Given
@@ -20,6 +19,7 @@ from aerun.sweeps.manifest import (
     SUPERSEDED,
     Job,
 )
+from aerun.sweeps.planning import typed
 from aerun.sweeps.sweep import Sweep
 
 log = logging.getLogger("aerun")
@@ -57,14 +57,6 @@ class Sweeper(Given, HydraSweeper):
         parsed = parse(arguments, self.hydra_context.config_loader)
         (jobs,) = BasicSweeper.split_arguments(parsed, None)
         return jobs
-
-
-def typed(config: DictConfig) -> list[str]:
-    """What was typed for a sweep, Hydra's own options included."""
-    node: Any = OmegaConf.to_container(config.hydra.overrides, resolve=False)
-    return [
-        text for text in [*node["hydra"], *node["task"]] if "hydra.mode=" not in text
-    ]
 
 
 def _due(sweep: Sweep, asked: set[int]) -> list[Job]:

@@ -5,8 +5,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from aerun.again import named, resume_command
 from aerun.resolving import CONTINUABLE
-from aerun.rundir import RunDirectory, resume_command
+from aerun.rundir import RunDirectory
 
 
 def repeating(run: RunDirectory, config: Mapping[str, Any]) -> tuple[str, str] | None:
@@ -17,13 +18,16 @@ def repeating(run: RunDirectory, config: Mapping[str, Any]) -> tuple[str, str] |
         config: The run's, as it ended: what was changed when it was continued is
             typed at once.
     """
-    began = run.read_record("config.yaml")
     try:
-        record = run.read_record("hydra.yaml")["hydra"]
-        overrides = list(record["overrides"]["task"])
-        trainer = began["trainer"]
-    except (KeyError, TypeError):
+        return _repeating(run, config)
+    except (KeyError, TypeError, AttributeError):
         return None
+
+
+def _repeating(run: RunDirectory, config: Mapping[str, Any]) -> tuple[str, str]:
+    trainer = run.read_record("config.yaml")["trainer"]
+    record = run.read_record("hydra.yaml")["hydra"]
+    overrides = [str(text) for text in record["overrides"]["task"]]
     words = ["aerun"]
     for source in record.get("runtime", {}).get("config_sources", []):
         if source.get("provider") == "--config-dir":
@@ -60,7 +64,7 @@ def further(
         decodes: Whether codes can be decoded.
     """
     path = path.absolute()
-    resume, epochs = resume_command(path), config["trainer"]["epochs"]
+    resume, epochs = resume_command(path, config=config), config["trainer"]["epochs"]
     if status == "failed":
         yield "Again from its last state", resume
     elif status != "completed":
@@ -68,7 +72,7 @@ def further(
     elif epochs > 0 and config["trainer"]["max_steps"] is None:
         more = f"{resume} trainer.epochs={2 * epochs}"
         yield "Train on, for twice as many epochs", more
-    run = f"run={shlex.quote(str(path))}"
+    run = named(path, config=config)
     if weights:
         yield "Evaluate it further", f"aerun task=evaluate {run}"
         yield "Its codes as arrays", f"aerun task=encode {run}"

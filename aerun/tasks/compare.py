@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from aerun.columns import aligned, markdown
+from aerun.columns import aligned, markdown, no_markup
 from aerun.evaluation.comparison import Comparison, compare_runs, record
 from aerun.evaluation.entries import with_error
 from aerun.rundir import RunDirectory
@@ -59,7 +59,7 @@ def compare(
     content = {**record(found), "notes": notes, "pictures": pictures}
     folder.write_json("comparison.json", content)
     text = "\n".join(_page(found, notes, pictures))
-    folder.write("comparison.md", text.encode(errors="backslashreplace"))
+    folder.write("comparison.md", no_markup(text).encode(errors="backslashreplace"))
     again = repeating(config, metric=metric, descending=descending)
     write_report(
         folder,

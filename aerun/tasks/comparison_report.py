@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from aerun.again import trusting
 from aerun.evaluation.comparability import COMPARABLE
 from aerun.evaluation.comparison import Comparison, Group
 from aerun.evaluation.definitions import definition
@@ -92,7 +93,8 @@ def repeating(config: Mapping[str, Any], *, metric: str, descending: bool) -> st
     words += ["task.descending=true"] * descending
     if config.get("device", "auto") != "auto":
         words.append(f"device={config['device']}")
-    return shlex.join(words)
+    own = trusting([run.config for run in config["runs"]])
+    return " ".join([shlex.join(words), *own])
 
 
 # -- the verdict -----------------------------------------------------------------------

@@ -15,8 +15,8 @@ from aerun.data import Data
 from aerun.resolving import placed
 from aerun.settling import settle, threads
 from aerun.shapes import shapes_only
+from aerun.tasks.announcing import scaling_in_words
 from aerun.tasks.estimate import memory, time_of_steps
-from aerun.tasks.train import scaling_in_words
 
 _WIDTH = 44  # of a value in a table
 

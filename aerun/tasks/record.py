@@ -1,7 +1,9 @@
 """What a run directory holds that a page can show, read back from its files."""
 
 import functools
+import io
 import logging
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -65,6 +67,23 @@ def text_of(run: RunDirectory, name: str) -> str:
     return path.read_text(encoding="utf-8") if path.is_file() else ""
 
 
+def _picture(path: Path) -> bytes | None:
+    """A picture as it is; None where it is none that was drawn here, which is said."""
+    from PIL import Image
+
+    too_large = (Image.DecompressionBombError, Image.DecompressionBombWarning)
+    try:
+        content = path.read_bytes()
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(content), formats=["PNG"]) as image:
+                image.verify()
+    except (OSError, SyntaxError, ValueError, *too_large) as error:
+        log.warning("The report leaves out %s, which is damaged (%s).", path, error)
+        return None
+    return content
+
+
 def slides(run: RunDirectory, phases: Sequence[str]) -> Iterator[tuple[str, bytes]]:
     """Pictures of reconstructions in order, the final ones last."""
 
@@ -75,18 +94,20 @@ def slides(run: RunDirectory, phases: Sequence[str]) -> Iterator[tuple[str, byte
     for path in sorted((run.path / "reconstructions").glob("*.png"), key=order):
         words = path.stem.replace("_", " ").split()
         shown = " ".join(word.lstrip("0") or word for word in words)
-        yield shown, path.read_bytes()
+        if (content := _picture(path)) is not None:
+            yield shown, content
     final = run.path / "reconstructions.png"
-    if final.is_file():
-        yield "the final weights", final.read_bytes()
+    if final.is_file() and (content := _picture(final)) is not None:
+        yield "the final weights", content
 
 
 def pictures(run: RunDirectory, *, mapped: bool) -> Iterator[tuple[str, bytes]]:
     """The other pictures; that of the codes only where the page's map shows less."""
     for name, title in _PICTURES.items():
         path = run.path / name
-        if path.is_file() and not (mapped and name == "latent.png"):
-            yield title, path.read_bytes()
+        left_out = mapped and name == "latent.png"
+        if path.is_file() and not left_out and (content := _picture(path)) is not None:
+            yield title, content
 
 
 def title_of(chosen: Mapping[str, str], path: Path) -> str:

@@ -1,7 +1,6 @@
 """task=train: fit a model and leave a complete run directory."""
 
 import logging
-import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import fields
@@ -11,14 +10,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from aerun.build import Built, build, load_data
+from aerun.again import named, resume_command
+from aerun.build import build, load_data
 from aerun.data import Spec, Whitening
 from aerun.errors import DirectoryGone, Interrupted, RunFailed, StorageError
 from aerun.evaluation.health import of_figures, of_games
 from aerun.launched import is_first
 from aerun.ranks import current
-from aerun.rundir import WHITENING, RunDirectory, resume_command
+from aerun.rundir import WHITENING, RunDirectory
 from aerun.settling import threads
+from aerun.tasks.announcing import announce, compare_scaling
 from aerun.tasks.findings import final_figures
 from aerun.tasks.first_steps import sha256
 from aerun.tasks.following import follow, settled, stopping
@@ -62,8 +63,8 @@ def train(
             follow(built.training, ranks, wish)
             return {}
         recorder = Recorder(config, built, run, adviser)
-        _announce(config, built, directory)
-        _compare_scaling(config, data.spec)
+        announce(config, built, directory)
+        compare_scaling(config, data.spec)
         summary = fit(config, recorder, wish)
         if ranks is not None:
             ranks.wait()  # the others end when all is written
@@ -112,7 +113,7 @@ def fit(config: Mapping[str, Any], recorder: Recorder, wish: Wish) -> dict[str, 
         raise Interrupted(
             wish.signum,
             f"Interrupted at step {recorder.training.position.step}; everything is "
-            f"saved. Continue with: {resume_command(path)}",
+            f"saved. Continue with: {resume_command(path, config=config)}",
         )
     return summary
 
@@ -177,7 +178,7 @@ def _show(
     summary says.
     """
     run, built = recorder.directory, recorder.built
-    again = f"aerun task=report run={shlex.quote(str(run.path))}"
+    again = f"aerun task=report {named(run.path, config=config)}"
     if not (recorder.rows or with_codes):
         return
     try:
@@ -199,29 +200,6 @@ def starting_weights(config: Mapping[str, Any]) -> dict[str, Tensor] | None:
     """The best weights of the run that ``init_from`` names, or None."""
     source = config["init_from"]
     return None if source is None else RunDirectory(source).load_weights("best")
-
-
-def _compare_scaling(config: Mapping[str, Any], spec: Spec) -> None:
-    """Say where the weights to start from know the data in other units."""
-    if config["init_from"] is None:
-        return
-    record = RunDirectory(config["init_from"]).read_yaml("config.yaml")
-    before = record["data"]
-    said = []
-    if (before["shift"], before["scale"], record["dataset"]["scale"]) != (
-        spec.shift,
-        spec.scale,
-        config["dataset"]["scale"],
-    ):
-        said.append("scaling")
-    if (before["feature_names"] or []) != list(spec.feature_names or ()):
-        said.append("names of columns")
-    if said:
-        log.warning(
-            "The weights of %s were trained on data of other %s.",
-            config["init_from"],
-            " and ".join(said),
-        )
 
 
 def _write_summary(
@@ -261,45 +239,6 @@ def _write_summary(
     recorder.directory.write_json("summary.json", summary)
     recorder.tell(RunEnded(summary=summary, step=position.step + 1))
     return summary
-
-
-def _announce(config: Mapping[str, Any], built: Built, directory: Path) -> None:
-    parameters = sum(p.numel() for p in built.objective.parameters())
-    data, number = built.data, config["trainer"]["threads"]
-    log.info("Run directory: %s", directory)
-    log.info(
-        "%s parameters; %s training, %s validation, %s test examples of %s; %s%s",
-        f"{parameters:,}",
-        f"{len(data.train):,}",
-        f"{len(data.validation):,}",
-        f"{len(data.test):,}",
-        "x".join(str(n) for n in data.spec.shape),
-        config["device"],
-        f" with {number} thread{'s' * (number > 1)}"
-        if config["device"] == "cpu"
-        else "",
-    )
-    log.info("%s", scaling_in_words(config["dataset"]["scale"], data.spec))
-    for note in data.notes:
-        log.info("%s", note)
-
-
-def scaling_in_words(scale: str, spec: Spec) -> str:
-    """How the values that the model sees were made from those stored."""
-    columns = len(spec.shift) > 1
-    if scale == "none":
-        return "Scaling: none; values are used as stored."
-    low, high = f"{spec.stored_low:.5g}", f"{spec.stored_high:.5g}"
-    if scale == "unit":
-        what = "each column from its range" if columns else f"from [{low}, {high}]"
-        return f"Scaling: {what} to [0, 1]; undone in pictures."
-    what = (
-        "each column to mean 0 and variance 1"
-        if columns
-        else f"mean {spec.shift[0]:.5g} to 0, deviation {spec.scale[0]:.5g} to 1"
-    )
-    white = ", then whitened (ZCA)" if scale == "zca" else ""
-    return f"Scaling: {what}{white}; undone in pictures."
 
 
 def _tell(summary: Mapping[str, Any], recorder: Recorder) -> None:

@@ -157,13 +157,17 @@ def test_a_damaged_manifest_is_named(trainings: Trainings, capsys) -> None:
     assert "manifest.json is damaged" in capsys.readouterr().err
 
 
-def test_own_options_are_found_again(trainings: Trainings, alone: Path) -> None:
-    """Those of ``--config-dir``, without typing it again."""
+def test_own_options_are_asked_for_again(
+    trainings: Trainings, alone: Path, capsys
+) -> None:
+    """Their files name code, and a manifest may come from anybody."""
     (alone / "own/model").mkdir(parents=True)
     text = "defaults: [simple, _self_]\ncode: 3\n"
     (alone / "own/model/mine.yaml").write_text(text)
     sweep("--config-dir", "own", "model=mine", "trainer.lr=0.1,5", code=1)
-    again("trainer.lr=0.1,0.2")
+    again("trainer.lr=0.1,0.2", code=2)
+    assert f"--config-dir {alone / 'own'}" in capsys.readouterr().err
+    again("--config-dir", "own", "trainer.lr=0.1,0.2")
     assert states() == ["completed", "superseded", "completed"]
 
 
@@ -212,16 +216,17 @@ def test_options_of_a_sweep_are_not_swept(trainings: Trainings, capsys) -> None:
     assert not Path("s").exists()
 
 
-def test_a_later_folder_of_options_is_found_again(
+def test_a_later_folder_of_options_is_that_of_the_sweep(
     trainings: Trainings, alone: Path
 ) -> None:
-    """The one named last is that of the sweep."""
+    """It may be named later, and is asked for then."""
     (alone / "own/model").mkdir(parents=True)
     text = "defaults: [simple, _self_]\nhidden: [7]\n"
     (alone / "own/model/mine.yaml").write_text(text)
     sweep("model.code=2")
     again("--config-dir", "own", "model=mine")
-    again("seed=1")
+    again("seed=1", code=2)
+    again("seed=1", "--config-dir", "own")
     assert len(trainings.done) == 3
 
 

@@ -1,0 +1,81 @@
+"""What a sweep's directory asks for: it may come from anybody, and Hydra runs a lot.
+
+Overrides that only choose among options and set values are taken from a manifest as
+they are. What could do more, name code or a file by its path or change what Hydra
+itself does, is taken only where the user types it.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from aerun.config.grammar import parse
+from aerun.config.mistakes import BadRequest, Mistake
+from aerun.sweeps.manifest import MANIFEST, Manifest
+
+_PLAIN = re.compile(r"[\w.:+-]*")
+_REFERENCE = re.compile(r"\$\{(?:hydra:|now:)?[\w.%-]+\}")
+"""To another value; other resolvers than these make anything of a text."""
+_OF_LAUNCHERS = (
+    "n_jobs", "num_cpus", "num_gpus", "timeout_min", "max_num_timeout",
+    "signal_delay_s", "array_parallelism", "cpus_per_task", "gpus_per_node", "mem_gb",
+    "cpus_per_gpu", "partition", "qos", "account", "constraint", "name",
+)  # fmt: skip
+"""Options that run nothing, where their value is a plain word."""
+
+
+def may_run_code(override: str) -> bool:
+    """Whether an override could do more than choose among options and set values."""
+    key, _, value = override.partition("=")
+    key = key.lstrip("+~")
+    rest = _REFERENCE.sub("", override)
+    if "_target_" in rest or "${" in rest or "\n" in rest:
+        return True
+    if key.startswith("hydra/"):
+        return not key.startswith(("hydra/launcher", "hydra/sweeper")) or ".." in value
+    if key.startswith("hydra."):
+        node, _, name = key.removeprefix("hydra.").partition(".")
+        if node == "launcher":
+            return name not in _OF_LAUNCHERS or not _PLAIN.fullmatch(value)
+        if node == "sweeper":
+            return not name or name.startswith("params")
+        return (node, name) != ("sweep", "subdir")
+    chooses = "." not in key or "/" in key
+    return "hydra" in key or (chooses and ".." in value and key != "init_from")
+
+
+def in_doubt(texts: Iterable[str], folder: Path) -> Iterator[Mistake]:
+    """A mistake for each override of a manifest that has to be typed again."""
+    for text in texts:
+        if may_run_code(text):
+            problem = (
+                f"stands in {folder / MANIFEST}, and could run any code; if you trust "
+                "it, type it again behind the command."
+            )
+            yield Mistake(typed=text, problem=problem)
+
+
+def check_jobs(manifest: Manifest, typed: Sequence[str], loader: Any) -> None:
+    """Find nothing in the jobs of a manifest that could run code and was not typed.
+
+    Args:
+        manifest: Of the sweep.
+        typed: The overrides of the command, with comma lists.
+        loader: Hydra's.
+
+    Raises:
+        BadRequest: There is.
+    """
+    found = {text for job in manifest.jobs() for text in job.overrides}
+    texts = {text for text in found if may_run_code(text)}
+    if not texts:
+        return
+    for override in parse(typed, loader):
+        texts.discard(str(override.input_line))
+        if override.is_sweep_override() and override.is_discrete_sweep():
+            key = override.get_key_element()
+            values = override.sweep_string_iterator()
+            texts.difference_update(f"{key}={value}" for value in values)
+    if texts:
+        raise BadRequest(in_doubt(sorted(texts), manifest.folder))
