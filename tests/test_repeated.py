@@ -104,7 +104,8 @@ def test_every_run_is_verified(elsewhere, capsys, name):
 def test_runs_trained_in_a_group_are_verified_alone(alone, capsys):
     """Within rounding, which their record says beforehand."""
     pytest.importorskip("greenlet")
-    words = ["-m", "model=vae", "seed=0,1,2", "hydra/launcher=fused", *SMALL,
+    words = ["-m", "model=simple", "model.hidden=[8]", "seed=0,1,2", *SMALL,
+             "hydra/launcher=fused",
              "hydra.sweep.dir=sweep"]  # fmt: skip
     assert main(["-q", *words]) == 0
     for number in range(3):

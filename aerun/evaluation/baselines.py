@@ -89,7 +89,8 @@ def pca(train: np.ndarray, size: int) -> Principal | None:
     solver = "covariance_eigh" if num_elements <= _COVARIANCE else "randomized"
     if len(train) < num_elements <= _COVARIANCE:
         solver = "full"  # of the smaller side
-    model = PCA(size, svd_solver=solver, random_state=0).fit(train)
+    with np.errstate(invalid="ignore"):  # shares of a variance that underflows
+        model = PCA(size, svd_solver=solver, random_state=0).fit(train)
     return Principal(
         components=model.components_,
         centre=centre + model.mean_,
