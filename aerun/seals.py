@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-_SEAL = "sha256"
+_SEAL, _SEALED = "sha256", "sealed"
 
 
 def save(
@@ -31,7 +31,9 @@ def save(
     at_rest = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
     seal = _checksum(at_rest, metadata)
     try:
-        save_file(at_rest, path, metadata={**metadata, _SEAL: seal})
+        # One text: the library puts several in another order each time.
+        sealed = json.dumps({**metadata, _SEAL: seal}, sort_keys=True)
+        save_file(at_rest, path, metadata={_SEALED: sealed})
     except SafetensorError as error:
         if (match := re.search(r"os error (\d+)", str(error))) is None:
             raise
@@ -52,8 +54,12 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
             metadata = dict(file.metadata() or {})
-    except SafetensorError as error:
+        if _SEALED in metadata:
+            metadata = json.loads(metadata[_SEALED])
+    except (SafetensorError, RecursionError) as error:
         raise ValueError(str(error)) from error
+    if not isinstance(metadata, dict):
+        raise ValueError("its metadata are none")
     seal = metadata.pop(_SEAL, None)
     if seal is not None and seal != _checksum(tensors, metadata):
         raise ValueError("its checksum is not that of its content")

@@ -74,6 +74,16 @@ def test_the_same_weights_are_the_same_bytes(tmp_path: Path) -> None:
     assert best.read_bytes() == last.read_bytes()
 
 
+def test_the_same_state_is_the_same_bytes(tmp_path: Path) -> None:
+    """Its library would put two texts beside the tensors in another order each time."""
+    made = set()
+    for number in range(8):
+        seals.save(WEIGHTS, tmp_path / str(number), {"state": "{}", "more": "1"})
+        made.add((tmp_path / str(number)).read_bytes())
+    assert len(made) == 1
+    assert seals.load(tmp_path / "0")[1] == {"state": "{}", "more": "1"}
+
+
 def saved(path: Path, *steps: int) -> RunDirectory:
     """A run that saved its state after each of these steps."""
     run = RunDirectory(path)

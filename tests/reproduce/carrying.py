@@ -92,7 +92,7 @@ class Place:
 def complete(row: Row, place: Place) -> dict[str, Any]:
     """What is kept of a row by seed: of these options, with all that figures need."""
     kept = place.found(row)
-    if kept.get("asked") != row.fingerprint():
+    if not kept or kept["asked"] != row.fingerprint():
         return {}
     return {
         seed: found
