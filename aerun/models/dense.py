@@ -84,7 +84,8 @@ class DenseLevel(nn.Module):
             # A copy: the next batch moves the mean, this one's gradient needs it.
             inputs = inputs - self.centre.value.clone()
         outputs = functional.linear(inputs, weight, self.bias)
-        outputs = self.activation(outputs)
+        if type(self.activation) is not nn.Identity:
+            outputs = self.activation(outputs)
         flat = len(self.output_shape) == 1  # a view costs a little, there and back
         return outputs if flat else outputs.unflatten(1, self.output_shape)
 

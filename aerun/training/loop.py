@@ -88,13 +88,6 @@ class Training:
         """Optimizer steps of a whole epoch of this phase."""
         return -(-len(self.phase.split) // self.options.batch_size)
 
-    @property
-    def total_steps(self) -> int:
-        """Optimizer steps planned for this phase; schedules are laid over them."""
-        planned = self.steps_per_epoch * self.phase.epochs
-        limit = self.options.max_steps
-        return planned if limit is None else min(planned, limit)
-
     def stop_phase(self) -> None:
         """End the running phase after this event, as early stopping does."""
         self.position.stopped = True
@@ -157,6 +150,11 @@ class Training:
         weights = phase.objective.parameters()
         self.averages = None if decay is None else [p.detach().clone() for p in weights]
         self.columns = [column for step in self.steps for column in step.columns]
+        every = self.options.checkpoint_every
+        self._save_every = seconds(every) if isinstance(every, str) else None
+        planned, limit = self.steps_per_epoch * phase.epochs, self.options.max_steps
+        self.total_steps = planned if limit is None else min(planned, limit)
+        """Optimizer steps planned for this phase; schedules are laid over them."""
         self.order_state = self.generator.get_state()
         self._last_finite: list[float] | None = None
 
@@ -219,9 +217,9 @@ class Training:
             self.flush()
             yield self._picture(f"step_{self.position.step:06d}")
             self.phase.objective.train()
-        if is_first() and isinstance(self.options.checkpoint_every, str):
+        if self._save_every is not None:
             waited = time.monotonic() - self._saved_at
-            if waited >= seconds(self.options.checkpoint_every):
+            if waited >= self._save_every and is_first():
                 yield from self._state_due()
 
     def _end_epoch(self) -> Iterator[Event]:
