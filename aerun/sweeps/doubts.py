@@ -6,10 +6,12 @@ itself does, is taken only where the user types it.
 """
 
 import re
+import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from aerun.again import resume_command
 from aerun.config.grammar import parse
 from aerun.config.mistakes import BadRequest, Mistake
 from aerun.sweeps.manifest import MANIFEST, Manifest
@@ -43,6 +45,18 @@ def may_run_code(override: str) -> bool:
         return (node, name) != ("sweep", "subdir")
     chooses = "." not in key or "/" in key
     return "hydra" in key or (chooses and ".." in value and key != "init_from")
+
+
+def again(folder: Path, config_dir: str | None, overrides: Iterable[str]) -> str:
+    """What to type to go on with a sweep.
+
+    Args:
+        folder: Of the sweep.
+        config_dir: The folder of the user's own options, if there is one.
+        overrides: Of the sweep; those that have to be typed again are in the command.
+    """
+    typed = [shlex.quote(text) for text in overrides if may_run_code(text)]
+    return " ".join([resume_command(folder, config_dir=config_dir), *typed])
 
 
 def in_doubt(texts: Iterable[str], folder: Path) -> Iterator[Mistake]:

@@ -15,7 +15,8 @@ from aerun.evaluation.comparability import COMPARABLE
 from aerun.evaluation.comparison import CURVES, Comparison, compare_runs
 from aerun.evaluation.recorded import RecordedRun
 from aerun.progress import progress_bar
-from aerun.rundir import RunDirectory, holds_run, resume_command
+from aerun.rundir import RunDirectory, holds_run
+from aerun.sweeps.doubts import again
 from aerun.sweeps.knobs import knobs_of
 from aerun.sweeps.manifest import COMPLETED, Job, Manifest
 from aerun.sweeps.ranking import Standing
@@ -141,11 +142,11 @@ class Drawing:
             f"Failed: {line.rstrip('.')}." for line in failures(self.jobs, folder)
         ]
         notes += [*notes_on_curves(found), *shown.notes]
-        place = shlex.quote(str(folder))
+        place, manifest = shlex.quote(str(folder)), Manifest(folder)
         commands = [
             (
                 "Go on with the sweep, or add KEY=VALUE,... to it",
-                resume_command(folder, config_dir=Manifest(folder).config_dir),
+                again(folder, manifest.config_dir, manifest.overrides),
             ),
             (
                 "Compare its runs by another figure",

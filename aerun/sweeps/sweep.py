@@ -21,8 +21,8 @@ from aerun.config.records import write_record
 from aerun.config.trust import Trust
 from aerun.errors import Interrupted, RunDirectoryError, SweepFailed
 from aerun.locks import check_links
-from aerun.rundir import RunDirectory, resume_command
-from aerun.sweeps.doubts import check_jobs
+from aerun.rundir import RunDirectory
+from aerun.sweeps.doubts import again, check_jobs
 from aerun.sweeps.job import outcome
 from aerun.sweeps.manifest import (
     DONE,
@@ -299,7 +299,7 @@ class Sweep:
         raise Interrupted(
             code - 128,
             f"Interrupted; {done} of {len(jobs)} jobs are completed. Continue with: "
-            f"{resume_command(self.folder, config_dir=self._own)}",
+            f"{again(self.folder, self._own, typed(self.config))}",
         ) from None
 
     def close(self) -> None:
@@ -313,5 +313,5 @@ class Sweep:
         finish(self.folder, metric=metric, maximize=maximize, trust=trust)
         jobs = self.manifest.jobs()
         if any(job.state in (FAILED, PENDING) for job in jobs):
-            again = resume_command(self.folder, config_dir=self._own)
-            raise SweepFailed(failure(jobs, again))
+            command = again(self.folder, self._own, typed(self.config))
+            raise SweepFailed(failure(jobs, command))

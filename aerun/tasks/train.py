@@ -92,7 +92,7 @@ def fit(config: Mapping[str, Any], recorder: Recorder, wish: Wish) -> dict[str, 
             _write_summary(config, recorder, status="failed", reason=str(error))
         raise RunFailed(
             f"{error}. Training stopped; what was saved before is whole. Continue "
-            f"with: {resume_command(path)}"
+            f"with: {resume_command(path, config=config)}"
         ) from error
     except Exception as error:
         _write_summary(config, recorder, status="failed", reason=str(error))

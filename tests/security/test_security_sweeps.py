@@ -1,6 +1,8 @@
 """Sweeps of somebody else: what a manifest asks for and could run code is not run."""
 
 import json
+import shlex
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -162,3 +164,22 @@ def test_a_manifest_is_plain(place: Path, capsys: Any) -> None:
     (place / "s/manifest.json").write_text(deep)
     assert main(["task=resume", "run=s"]) == 2
     assert "is damaged" in capsys.readouterr().err
+
+
+def test_the_command_that_is_printed_goes_on(
+    alone: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of a sweep that takes a part by its path: with all that has to be typed again."""
+    mine = "import aerun.losses\n\ndef loss(out, model):\n    raise ValueError('no')\n"
+    (alone / "odd.py").write_text(mine)
+    asked = ["loss._target_=odd.loss", "trainer.max_steps=1", "seed=0,1"]
+    assert main(["-m", *asked, "hydra.sweep.dir=s"]) == 1
+    (line,) = [
+        line
+        for line in capsys.readouterr().err.splitlines()
+        if "aerun task=resume run=" in line
+    ]
+    (alone / "odd.py").write_text("from aerun.losses import mse as loss\n")
+    monkeypatch.delitem(sys.modules, "odd")
+    command = shlex.split(line.partition("aerun task=resume")[2])
+    assert main(["task=resume", *command]) == 0
