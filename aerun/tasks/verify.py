@@ -21,7 +21,7 @@ from aerun.rundir import RunDirectory, resume_command
 from aerun.settling import threads
 from aerun.tasks.agreement import Agreement, of_figures, of_rows, of_steps
 from aerun.tasks.findings import final_figures
-from aerun.tasks.first_steps import PLANNED, first_steps_of, sha256
+from aerun.tasks.first_steps import first_steps_of, planned_of, sha256
 from aerun.tasks.on_run import task_folder
 from aerun.tasks.outcome import Outcome
 from aerun.tasks.recorder import Recorder
@@ -95,6 +95,8 @@ class _Record:
     run: RunDirectory
     steps: dict[str, Any] | None
     """What it kept of its first steps."""
+    planned: dict[str, Any]
+    """What the training's end was when it began."""
     rows: list[dict[str, Any]]
     """Of metrics.csv, all."""
     wanted: int
@@ -123,19 +125,9 @@ class _Record:
             )
         least = 1 if steps is None else 0  # a row is all that older runs have
         return cls(
-            run=run, steps=steps, rows=rows, summary=summary,
-            wanted=min(len(rows), max(epochs, least)),
+            run=run, steps=steps, planned=planned_of(run, steps), rows=rows,
+            wanted=min(len(rows), max(epochs, least)), summary=summary,
         )  # fmt: skip
-
-    @property
-    def planned(self) -> dict[str, Any]:
-        """What the training's end was when it began."""
-        if self.steps is not None:
-            return dict(self.steps["planned"])
-        began = self.run.read_record("config.yaml")
-        trainer = began.get("trainer") if isinstance(began, dict) else None
-        known = trainer if isinstance(trainer, dict) else {}
-        return {key: known[key] for key in PLANNED if key in known}
 
     def changed(self, here: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
         """What could move the last bits, then and here, as far as it is known."""
