@@ -19,6 +19,7 @@ from aerun.options import Natural, Positive
 from aerun.resolving import best_device
 from aerun.rundir import RunDirectory, resume_command
 from aerun.settling import threads
+from aerun.tables import finite
 from aerun.tasks.agreement import Agreement, of_figures, of_rows, of_steps
 from aerun.tasks.findings import final_figures
 from aerun.tasks.first_steps import first_steps_of, planned_of, sha256
@@ -264,7 +265,7 @@ def _stored(
             f"Figures of {name}.safetensors in summary.json",
             "summary.json",
             summary["metrics"],
-            final_figures(built, seed=config["seed"]).metrics,
+            finite(final_figures(built, seed=config["seed"]).metrics),
         )
     # Parts of earlier phases are in no checkpoint.
     if best is not None and best <= len(rows) and (completed or "phase" not in rows[0]):
