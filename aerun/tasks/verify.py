@@ -64,7 +64,7 @@ def verify(
         NotTheSame: Something differs by more than ``tolerance``.
         RunDirectoryError: The run recorded nothing, or a file is damaged.
     """
-    record = _Record.of(RunDirectory(directory), epochs)
+    record = _Record.of(RunDirectory(directory), config, epochs)
     config = _repeated(config, record)
     data = load_data(config)
     check_data(config, data, "verify it where they are as they were")
@@ -106,7 +106,7 @@ class _Record:
     """Empty where there is none."""
 
     @classmethod
-    def of(cls, run: RunDirectory, epochs: int) -> "_Record":
+    def of(cls, run: RunDirectory, config: Mapping[str, Any], epochs: int) -> "_Record":
         """Read it.
 
         Raises:
@@ -122,7 +122,7 @@ class _Record:
         if steps is None and not rows and summary.get("status") != "completed":
             raise RunDirectoryError(
                 f"{run.path} recorded no step to compare with; train it further with: "
-                f"{resume_command(run.path)}"
+                f"{resume_command(run.path, config=config)}"
             )
         least = 1 if steps is None else 0  # a row is all that older runs have
         return cls(

@@ -210,6 +210,14 @@ def _pages(folder: Path) -> str:
     return "".join(p.read_text() for p in folder.glob("outputs/**/report.html"))
 
 
+def test_a_run_with_nothing_to_verify_says_how_to_go_on(own: Path, capsys: Any) -> None:
+    """With the module that the command has to trust."""
+    for name in ("metrics.csv", "summary.json"):
+        (own / "run" / name).unlink()
+    said = refused(own, capsys, "task=verify", "run=run", "trust=[mine]")
+    assert f"{resume_command(own / 'run')} 'trust=[mine]'" in said
+
+
 @pytest.mark.parametrize("how", ["folder", "variable", "plug-in"])
 def test_own_options_are_trusted(
     own: Path, monkeypatch: pytest.MonkeyPatch, how: str
