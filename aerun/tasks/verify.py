@@ -21,7 +21,7 @@ from aerun.rundir import RunDirectory, resume_command
 from aerun.settling import threads
 from aerun.tables import finite
 from aerun.tasks.agreement import Agreement, of_figures, of_rows, of_steps
-from aerun.tasks.findings import final_figures
+from aerun.tasks.findings import DECIDED, final_figures
 from aerun.tasks.first_steps import first_steps_of, planned_of, sha256
 from aerun.tasks.on_run import task_folder
 from aerun.tasks.outcome import Outcome
@@ -266,6 +266,7 @@ def _stored(
             "summary.json",
             summary["metrics"],
             finite(final_figures(built, seed=config["seed"]).metrics),
+            DECIDED if record.changed(circumstances(config)) else (),
         )
     # Parts of earlier phases are in no checkpoint.
     if best is not None and best <= len(rows) and (completed or "phase" not in rows[0]):
