@@ -4,6 +4,7 @@ import csv
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from verifying import files, said, verify
 
 from aerun.cli import main
 from aerun.tasks.agreement import Agreement, Difference
+from aerun.tasks.findings import DECIDED, Findings, final_figures
 from aerun.tasks.first_steps import FIRST_STEPS
 
 pytest_plugins = ["verifying"]
@@ -143,6 +145,46 @@ def test_a_difference_of_rounding_is_told_and_allowed(run, capsys):
     assert "Here threads is 1, was 7; torch is " in out
     assert "was 2.0." in out
     assert said("verify_3")["changed"]["threads"] == {"run": 7, "here": 1}
+
+
+def test_figures_of_decisions_are_judged_where_bits_should_be_the_same(run, capsys):
+    """With another torch, a unit may lie on the other side of its threshold."""
+    metrics = json.loads((run / "summary.json").read_text())["metrics"]
+    decided = {name: 77 for name in DECIDED if name in metrics}
+    assert list(decided) == ["test/dead_units", "test/active_units"]
+    _json("summary.json", lambda s: s["metrics"].update(decided))(run)
+    assert verify("task.epochs=0") == 1
+    moved = "test/dead_units of summary.json: was 77, now "
+    assert moved in capsys.readouterr().err
+    _json(FIRST_STEPS, lambda s: s["made"].update({"torch": "2.0"}))(run)
+    assert verify("task.epochs=0") == 0
+    out = capsys.readouterr().out
+    assert f"the largest relative difference is 0, {moved}" in out
+    assert said("verify_2")["verdict"] == "rounding"
+    _json("summary.json", lambda s: s["metrics"].update({"test/mse": 0.01}))(run)
+    assert verify("task.epochs=0") == 1
+    assert "test/mse of summary.json: was 0.01, now " in capsys.readouterr().err
+
+
+def test_figures_that_are_no_numbers_agree_with_null(run, monkeypatch, capsys):
+    """A summary has null for them."""
+    change = _json("summary.json", lambda s: s["metrics"].update(dict.fromkeys(ODD)))
+    change(run)
+
+    def odd(*arguments: Any, **options: Any) -> Findings:
+        found = final_figures(*arguments, **options)
+        return replace(found, metrics=found.metrics | ODD)
+
+    monkeypatch.setattr("aerun.tasks.verify.final_figures", odd)
+    assert verify() == 0
+    assert "matches bit for bit" in capsys.readouterr().out
+    change = _json("summary.json", lambda s: s["metrics"].update({"test/kl": 1.0}))
+    change(run)
+    assert verify() == 1
+    assert "test/kl of summary.json: was 1.0, now None" in capsys.readouterr().err
+
+
+ODD = {"test/kl": float("nan"), "test/mse": float("inf")}
 
 
 def test_data_that_changed_are_told_as_when_a_run_is_continued(alone, capsys):

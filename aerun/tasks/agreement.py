@@ -140,9 +140,13 @@ def of_rows(
 
 
 def of_figures(
-    what: str, where: str, was: Mapping[str, Any], now: Mapping[str, Any]
+    what: str,
+    where: str,
+    was: Mapping[str, Any],
+    now: Mapping[str, Any],
+    rounded: Collection[str] = (),
 ) -> Agreement:
     """Of figures by name."""
-    found = Agreement(what=what)
+    found = Agreement(what=what, rounded=rounded)
     found.see_all(where, was, now)
     return found

@@ -34,6 +34,11 @@ from aerun.evaluation.units import (
 _TRAIN_EXAMPLES = 10_000
 _TRAIN_ELEMENTS = 2**29  # of those examples together
 
+DECIDED = (
+    "test/dead_units", "test/active_units", "test/nonzero_units", "chain/within"
+)  # fmt: skip
+"""Figures that count decisions, or that come of samples which decisions led to."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Findings:

@@ -17,8 +17,9 @@ FIRST_STEPS = "checkpoints/first_steps.json"
 _NUMBER = 20
 """Steps that are kept; fewer where the first epoch is shorter."""
 
-PLANNED = ("epochs", "max_steps")
-"""Options of the trainer that schedules are laid over, and that may change later."""
+PLANNED = {"epochs": (int,), "max_steps": (int, type(None))}
+"""Options of the trainer that schedules are laid over, and that may change later; with
+the types of their values."""
 
 
 class FirstSteps:
@@ -85,6 +86,31 @@ def first_steps_of(run: RunDirectory) -> dict[str, Any] | None:
     if not _is_whole(found):
         raise damaged(run.path / FIRST_STEPS, "it holds no first steps")
     return found
+
+
+def planned_of(run: RunDirectory, steps: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What the training's end was when it began, as far as that is known.
+
+    The files may come from anybody: only numbers are taken from them.
+
+    Args:
+        run: The run's directory.
+        steps: What it kept of its first steps; None: Hydra's record tells it.
+
+    Raises:
+        RunDirectoryError: A file says something else.
+    """
+    file, known = FIRST_STEPS, steps and steps["planned"]
+    if steps is None:
+        file, began = ".hydra/config.yaml", run.read_record("config.yaml")
+        known = began.get("trainer") if isinstance(began, dict) else None
+    if not isinstance(known, dict):
+        return {}
+    planned = {key: known[key] for key in PLANNED if key in known}
+    for key, value in planned.items():
+        if type(value) not in PLANNED[key] or (value or 0) < 0:
+            raise damaged(run.path / file, f"trainer.{key} cannot be {value!r}")
+    return planned
 
 
 def _is_whole(found: Mapping[str, Any]) -> bool:

@@ -19,9 +19,10 @@ from aerun.options import Natural, Positive
 from aerun.resolving import best_device
 from aerun.rundir import RunDirectory, resume_command
 from aerun.settling import threads
+from aerun.tables import finite
 from aerun.tasks.agreement import Agreement, of_figures, of_rows, of_steps
-from aerun.tasks.findings import final_figures
-from aerun.tasks.first_steps import PLANNED, first_steps_of, sha256
+from aerun.tasks.findings import DECIDED, final_figures
+from aerun.tasks.first_steps import first_steps_of, planned_of, sha256
 from aerun.tasks.on_run import task_folder
 from aerun.tasks.outcome import Outcome
 from aerun.tasks.recorder import Recorder
@@ -63,7 +64,7 @@ def verify(
         NotTheSame: Something differs by more than ``tolerance``.
         RunDirectoryError: The run recorded nothing, or a file is damaged.
     """
-    record = _Record.of(RunDirectory(directory), epochs)
+    record = _Record.of(RunDirectory(directory), config, epochs)
     config = _repeated(config, record)
     data = load_data(config)
     check_data(config, data, "verify it where they are as they were")
@@ -95,6 +96,8 @@ class _Record:
     run: RunDirectory
     steps: dict[str, Any] | None
     """What it kept of its first steps."""
+    planned: dict[str, Any]
+    """What the training's end was when it began."""
     rows: list[dict[str, Any]]
     """Of metrics.csv, all."""
     wanted: int
@@ -103,7 +106,7 @@ class _Record:
     """Empty where there is none."""
 
     @classmethod
-    def of(cls, run: RunDirectory, epochs: int) -> "_Record":
+    def of(cls, run: RunDirectory, config: Mapping[str, Any], epochs: int) -> "_Record":
         """Read it.
 
         Raises:
@@ -119,23 +122,13 @@ class _Record:
         if steps is None and not rows and summary.get("status") != "completed":
             raise RunDirectoryError(
                 f"{run.path} recorded no step to compare with; train it further with: "
-                f"{resume_command(run.path)}"
+                f"{resume_command(run.path, config=config)}"
             )
         least = 1 if steps is None else 0  # a row is all that older runs have
         return cls(
-            run=run, steps=steps, rows=rows, summary=summary,
-            wanted=min(len(rows), max(epochs, least)),
+            run=run, steps=steps, planned=planned_of(run, steps), rows=rows,
+            wanted=min(len(rows), max(epochs, least)), summary=summary,
         )  # fmt: skip
-
-    @property
-    def planned(self) -> dict[str, Any]:
-        """What the training's end was when it began."""
-        if self.steps is not None:
-            return dict(self.steps["planned"])
-        began = self.run.read_record("config.yaml")
-        trainer = began.get("trainer") if isinstance(began, dict) else None
-        known = trainer if isinstance(trainer, dict) else {}
-        return {key: known[key] for key in PLANNED if key in known}
 
     def changed(self, here: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
         """What could move the last bits, then and here, as far as it is known."""
@@ -272,7 +265,8 @@ def _stored(
             f"Figures of {name}.safetensors in summary.json",
             "summary.json",
             summary["metrics"],
-            final_figures(built, seed=config["seed"]).metrics,
+            finite(final_figures(built, seed=config["seed"]).metrics),
+            DECIDED if record.changed(circumstances(config)) else (),
         )
     # Parts of earlier phases are in no checkpoint.
     if best is not None and best <= len(rows) and (completed or "phase" not in rows[0]):

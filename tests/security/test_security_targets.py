@@ -1,5 +1,6 @@
 """Code that the config of a run names: run where trusted, else not even imported."""
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import aerun
 from aerun.again import named, resume_command
 from aerun.cli import main
 from aerun.config.mistakes import BadRequest
+from aerun.tasks.first_steps import FIRST_STEPS
 
 pytest_plugins = ["hostile"]
 
@@ -40,6 +42,7 @@ COMMANDS = [
     ["task=classify", "run=run"],
     ["task=export", "run=run"],
     ["task=report", "run=run"],
+    ["task=verify", "run=run"],
     ["task=compare", "runs=[run]"],
     ["task=compare", "run", "runs=['*']"],
 ]
@@ -92,6 +95,46 @@ def test_a_run_that_died_early_brings_no_code(place: Path, capsys: Any) -> None:
     (place / "run/config.yaml").unlink()
     said = refused(place, capsys, "task=resume", "run=run")
     assert "loss._target_=canary.bernoulli" in said
+
+
+NO_END = [
+    ("epochs", {"_target_": "canary.bernoulli"}), ("epochs", None), ("epochs", True),
+    ("max_steps", {"_target_": "canary.bernoulli"}), ("max_steps", ["canary"]),
+    ("max_steps", "2"), ("max_steps", 2.5), ("max_steps", -1),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("option", "value"), NO_END)
+@pytest.mark.parametrize("file", [FIRST_STEPS, ".hydra/config.yaml"])
+def test_what_was_planned_brings_no_code(
+    place: Path, capsys: Any, file: str, option: str, value: Any
+) -> None:
+    """How long a run was to be, when it began, is said in numbers."""
+    _plan(place / "run" / file, {option: value})
+    said = refused(place, capsys, "task=verify", "run=run")
+    assert f"{file} is damaged (trainer.{option} cannot be {value!r})" in said
+
+
+@pytest.mark.parametrize("file", [FIRST_STEPS, ".hydra/config.yaml"])
+def test_nothing_but_an_end_was_planned(place: Path, capsys: Any, file: str) -> None:
+    """Other options of the trainer are those of config.yaml, which were looked at."""
+    hostile = {"_target_": "canary.bernoulli"}
+    _plan(place / "run" / file, {"optimizer": hostile, "epochs": 2, "max_steps": None})
+    assert main(["task=verify", "run=run"]) in (0, 1)
+    assert "Traceback" not in capsys.readouterr().err
+    assert (place / "run/verify/verification.json").is_file()
+    assert not was_run(place)
+
+
+def _plan(file: Path, trainer: dict[str, Any]) -> None:
+    """Lay a record of how a run began."""
+    if file.name == "config.yaml":
+        content: Any = {"trainer": trainer}
+    else:
+        content = {"columns": ["loss"], "steps": [[1.0]], "weights": "", "made": {}}
+        content["planned"] = trainer
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(json.dumps(content))
 
 
 def test_weights_to_start_from_bring_no_code(place: Path, capsys: Any) -> None:
@@ -165,6 +208,14 @@ def test_what_is_trusted_by_name_is_run(own: Path, capsys: Any) -> None:
 
 def _pages(folder: Path) -> str:
     return "".join(p.read_text() for p in folder.glob("outputs/**/report.html"))
+
+
+def test_a_run_with_nothing_to_verify_says_how_to_go_on(own: Path, capsys: Any) -> None:
+    """With the module that the command has to trust."""
+    for name in ("metrics.csv", "summary.json"):
+        (own / "run" / name).unlink()
+    said = refused(own, capsys, "task=verify", "run=run", "trust=[mine]")
+    assert f"{resume_command(own / 'run')} 'trust=[mine]'" in said
 
 
 @pytest.mark.parametrize("how", ["folder", "variable", "plug-in"])
