@@ -191,6 +191,23 @@ def test_own_options_are_trusted(
     assert main(command) == 2
 
 
+def test_a_run_below_a_folder_of_options_is_none_of_them(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    """The working folder may be that folder; what is no group is not read."""
+    change(place / "run", "loss", "_target_", to="canary.bernoulli")
+    for folder in ("outputs/evil", "hydra/launcher"):
+        (place / folder).mkdir(parents=True)
+        shutil.copy(place / "run/config.yaml", place / folder)
+    command = ["task=encode", "run=run"]
+    for typed in (["--config-dir", ".", *command], command):
+        assert "add trust=[canary]" in refused(place, capsys, *typed)
+        monkeypatch.setenv("AERUN_CONFIG_PATH", ".")
+    change(place / "run", "loss", "_target_", to="mine.loss")
+    options(place, {"model/encoder/mine": "_target_: mine.loss\n"})
+    assert main(command) == 0
+
+
 @pytest.mark.usefixtures("own")
 def test_trust_is_for_runs_that_exist(own: Path, capsys: Any) -> None:
     """And its values are names of modules."""
