@@ -184,7 +184,7 @@ def _resume(overrides: Sequence[str], config_dir: str | None) -> Path:
     check_parts(config)
     with (
         together(config["device"]),
-        recorded(directory) if is_first() else nullcontext(),
+        recorded(directory, config) if is_first() else nullcontext(),
     ):
         resume(config, directory)
     return directory

@@ -10,7 +10,7 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from aerun.config.compose import of_sweep, plain
+from aerun.config.compose import contained, of_sweep, plain
 from aerun.config.leftovers import without_leftovers
 from aerun.config.stored import resume_request
 from aerun.config.trust import Trust
@@ -59,7 +59,7 @@ def run_job(config: DictConfig, level: int | None = None) -> Any:
     """
     set_up_console(level)
     directory = Path(HydraConfig.get().runtime.output_dir)
-    with recorded(directory):
+    with recorded(directory, contained(config, resolve=False)):
         request = _asked(config)
         return make(request["task"])(request, directory)
 

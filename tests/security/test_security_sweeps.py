@@ -8,10 +8,10 @@ import pytest
 from hostile import was_run, write_manifest
 from omegaconf import OmegaConf
 
+from aerun.asked import may_run_code
 from aerun.cli import main
 from aerun.config.records import write_record
 from aerun.errors import RunDirectoryError
-from aerun.sweeps.doubts import may_run_code
 from aerun.sweeps.job import carry_out
 from aerun.sweeps.launching import SerialLauncher
 from aerun.sweeps.manifest import Manifest
