@@ -6,6 +6,7 @@ from typing import Any
 
 from aerun.build import HOSTS
 from aerun.config.mistakes import Mistake, did_you_mean
+from aerun.config.own_modules import left_out
 from aerun.config.schemas import (
     LossOptions,
     RegularizerOptions,
@@ -17,7 +18,7 @@ from aerun.config.types import problem_with
 from aerun.data import Spec
 from aerun.features import Feature, features
 from aerun.options import option_types, show
-from aerun.wiring import UnknownTarget, is_part, locate
+from aerun.wiring import NoModule, UnknownTarget, is_part, locate
 
 _INJECTED = {"shape", "feature_names"}
 """Parameters that no config gives: what the data know."""
@@ -143,7 +144,9 @@ def _check_node(
     try:
         accepted = _accepted(node["_target_"])
     except UnknownTarget as error:
-        yield Mistake(typed=f"{key}._target_={node['_target_']}", problem=f"{error}.")
+        why = left_out() if isinstance(error, NoModule) else ""
+        problem = f"{error}.{why}"
+        yield Mistake(typed=f"{key}._target_={node['_target_']}", problem=problem)
         return
     accepted |= {} if host is None else option_types(host)
     children = {name: value for name, value in node.items() if is_part(value)}
