@@ -3,9 +3,10 @@
 import logging
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from aerun.again import resume_command
 from aerun.errors import Interrupted, Terminated
@@ -17,15 +18,24 @@ log = logging.getLogger("aerun")
 
 
 @contextmanager
-def recorded(directory: Path) -> Iterator[None]:
-    """Within, the run is locked and the latest, and its log has every line."""
+def recorded(
+    directory: Path, config: Mapping[str, Any] | None = None
+) -> Iterator[None]:
+    """Within, the run is locked and the latest, and its log has every line.
+
+    Args:
+        directory: The run's.
+        config: Of which all code is trusted, as was checked: after an interruption the
+            user is told to trust it again. Never what the directory itself says.
+    """
     check_links(directory)
     with RunDirectory(directory).lock(), log_file(directory / "aerun.log"):
         point_latest_to(directory)
         try:
             yield
         except (KeyboardInterrupt, Terminated) as stop:
-            text = f"Interrupted. Continue with: {_again(directory)}"
+            again = resume_command(directory, config=config)
+            text = f"Interrupted. Continue with: {again}"
             log.debug(text)
             terminated = isinstance(stop, Terminated)
             signum = signal.SIGTERM if terminated else signal.SIGINT
@@ -36,11 +46,6 @@ def recorded(directory: Path) -> Iterator[None]:
         except Exception as error:
             log.debug("%s", error, exc_info=True)
             raise
-
-
-def _again(directory: Path) -> str:
-    config = RunDirectory(directory).read_record("config.yaml")
-    return resume_command(directory, config=config)
 
 
 def point_latest_to(directory: Path) -> None:

@@ -20,6 +20,10 @@ class UnknownTarget(ValueError):
     """A ``_target_`` that cannot be imported."""
 
 
+class NoModule(UnknownTarget):
+    """One whose module is not there."""
+
+
 def locate(target: str) -> Any:
     """The function or class of a dotted path.
 
@@ -35,7 +39,7 @@ def locate(target: str) -> Any:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         if error.name is not None and f"{module_name}.".startswith(f"{error.name}."):
-            raise UnknownTarget(
+            raise NoModule(
                 f"there is no module '{error.name}' here or installed"
             ) from None
         raise

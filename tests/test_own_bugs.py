@@ -23,6 +23,10 @@ pytest_plugins = ["owning"]
         ("import nmpy", "import numpy as np", ["model=mine"],
          "ModuleNotFoundError: No module named 'nmpy'"),
         ("oops\n\ndef loss(", "def loss(", ["model=mine"], "NameError: "),
+        ("raise ValueError('odd')\n\ndef loss(", "def loss(", ["model=mine"],
+         "ValueError: odd"),
+        ("raise ValueError('odd')\n\ndef loss(", "def loss(",
+         ["model.bottleneck=mine"], "ValueError: odd"),
         ("def f(:", "class Model(nn.Module):", ["model=mine"], "SyntaxError: "),
         ("super().__init__(); 1 / 0", "super().__init__()", ["model=mine"],
          "ZeroDivisionError: "),
@@ -31,7 +35,7 @@ pytest_plugins = ["owning"]
         ("self.sign = signn", "self.sign = sign", ["trainer.optimizer=mine"],
          "NameError: name 'signn'"),
     ],
-    ids=["import", "name", "syntax", "init", "data", "optimizer"],
+    ids=["import", "name", "value", "child", "syntax", "init", "data", "optimizer"],
 )  # fmt: skip
 def test_a_bug_shows_before_a_directory_is_made(
     workplace: Path,

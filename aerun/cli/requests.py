@@ -1,6 +1,5 @@
 """What a command line asks for: composed, checked, handed to its task."""
 
-import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,7 +28,9 @@ def request(
     Raises:
         BadRequest: Nothing was started, no directory made.
     """
-    _find_own_modules()
+    from aerun.config.own_modules import find_own_modules
+
+    find_own_modules()
     from aerun.config.compose import NO_NEW_RUN, Composer
     from aerun.config.mistakes import BadRequest, Mistake
 
@@ -58,18 +59,6 @@ def request(
     if place == "runs":
         return _on_runs(composer, overrides, config_dir)
     return _new_run(composer, overrides, multirun=multirun)
-
-
-def _find_own_modules() -> None:
-    """Look for modules in the working folder too, which a console script does not.
-
-    Not in that of a run, where files of anybody may lie.
-    """
-    here = Path.cwd()
-    made = (here / "checkpoints", here / ".hydra")
-    is_run = (here / "config.yaml").is_file() and any(path.exists() for path in made)
-    if not is_run and str(here) not in sys.path:
-        sys.path.append(str(here))
 
 
 def _new_run(composer: Any, typed: Sequence[str], *, multirun: bool) -> Any:
@@ -184,7 +173,7 @@ def _resume(overrides: Sequence[str], config_dir: str | None) -> Path:
     check_parts(config)
     with (
         together(config["device"]),
-        recorded(directory) if is_first() else nullcontext(),
+        recorded(directory, config) if is_first() else nullcontext(),
     ):
         resume(config, directory)
     return directory

@@ -6,6 +6,7 @@ from typing import Any
 
 from aerun.build import HOSTS
 from aerun.config.mistakes import Mistake, did_you_mean
+from aerun.config.own_modules import left_out
 from aerun.config.schemas import (
     LossOptions,
     RegularizerOptions,
@@ -17,7 +18,7 @@ from aerun.config.types import problem_with
 from aerun.data import Spec
 from aerun.features import Feature, features
 from aerun.options import option_types, show
-from aerun.wiring import is_part, locate
+from aerun.wiring import NoModule, UnknownTarget, is_part, locate
 
 _INJECTED = {"shape", "feature_names"}
 """Parameters that no config gives: what the data know."""
@@ -141,9 +142,11 @@ def _check_node(
         yield Mistake(typed=key, problem=problem)
         return
     try:
-        accepted = option_types(locate(node["_target_"]))
-    except ValueError as error:  # an unknown target, or one without a signature
-        yield Mistake(typed=f"{key}._target_={node['_target_']}", problem=f"{error}.")
+        accepted = _accepted(node["_target_"])
+    except UnknownTarget as error:
+        why = left_out() if isinstance(error, NoModule) else ""
+        problem = f"{error}.{why}"
+        yield Mistake(typed=f"{key}._target_={node['_target_']}", problem=problem)
         return
     accepted |= {} if host is None else option_types(host)
     children = {name: value for name, value in node.items() if is_part(value)}
@@ -161,10 +164,24 @@ def _check_node(
 
 
 def _options_of(node: Mapping[str, Any]) -> dict[str, Any]:
+    target = node["_target_"]
     try:
-        return option_types(locate(node["_target_"]))
-    except (ValueError, AttributeError):  # see _check_node
+        return _accepted(target) if isinstance(target, str) else {}
+    except UnknownTarget:  # see _check_node
         return {}
+
+
+def _accepted(target: str) -> dict[str, Any]:
+    """What a target accepts; any error of the import of its module passes through.
+
+    Raises:
+        UnknownTarget: There is none, or it has no signature.
+    """
+    found = locate(target)
+    try:
+        return option_types(found)
+    except ValueError as error:
+        raise UnknownTarget(str(error)) from None
 
 
 def _check_options(

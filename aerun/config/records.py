@@ -5,6 +5,7 @@ from pathlib import Path
 from hydra.core import utils
 from omegaconf import DictConfig, OmegaConf
 
+from aerun.locks import leads_away
 from aerun.rundir import RunDirectory
 
 
@@ -18,7 +19,12 @@ def write_record(config: DictConfig, name: str, folder: Path) -> None:
         config: To be written.
         name: Of the file.
         folder: Made when absent.
+
+    Raises:
+        RunDirectoryError: It is a link.
     """
+    if folder.is_symlink():
+        raise leads_away(folder)
     folder.mkdir(parents=True, exist_ok=True)
     RunDirectory(folder).write(name, OmegaConf.to_yaml(config).encode())
 

@@ -8,7 +8,7 @@ names.
 
 import functools
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -118,13 +118,31 @@ def _lies_in(target: str, module: str) -> bool:
 
 
 @functools.lru_cache(maxsize=1)
+def _groups() -> tuple[str, ...]:
+    """The groups of options that a run is made of; those of sweeps are of no run."""
+    places = (path for path in Path(conf_dir()).iterdir() if path.is_dir())
+    return tuple(sorted(path.name for path in places if path.name != "hydra"))
+
+
+@functools.lru_cache(maxsize=1)
 def _of_aerun() -> frozenset[str]:
-    """What the built-in options of a run name; those of sweeps are of no run."""
-    groups = (path for path in Path(conf_dir()).iterdir() if path.name != "hydra")
-    return frozenset(t for path in groups if path.is_dir() for t in _named_in(path))
+    return frozenset(_named_in(Path(conf_dir())))
 
 
-def _named_in(folder: Path) -> Iterable[str]:
-    """Every target that files of options below a folder name."""
-    for path in folder.rglob("*.yaml"):
-        yield from _TARGET.findall(path.read_text(encoding="utf-8", errors="replace"))
+def _named_in(folder: Path) -> Iterator[str]:
+    """Every target that options in a folder name.
+
+    Only files of groups are options: the folder may be one that holds runs too.
+    """
+    for group in _groups():
+        for path in (folder / group).rglob("*.yaml"):
+            if path.is_file():
+                now = path.stat()
+                yield from _named_by(path, now.st_size, now.st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=4096)  # asked for of every run, of whole folders of them
+def _named_by(path: Path, size: int, changed: int) -> frozenset[str]:
+    """Every target that a file names, as it is at a time [ns]."""
+    text = path.read_text(encoding="utf-8", errors="replace")
+    return frozenset(_TARGET.findall(text))

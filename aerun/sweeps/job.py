@@ -10,11 +10,11 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from aerun.config.compose import of_sweep, plain
+from aerun.config.compose import contained, of_sweep, plain
 from aerun.config.leftovers import without_leftovers
 from aerun.config.stored import resume_request
 from aerun.config.trust import Trust
-from aerun.errors import AerunError, Interrupted, RunDirectoryError
+from aerun.errors import AerunError, Interrupted
 from aerun.failures import in_short
 from aerun.logs import set_up_console
 from aerun.recording import recorded
@@ -30,6 +30,7 @@ from aerun.sweeps.manifest import (
     Manifest,
     in_words,
 )
+from aerun.sweeps.places import check_place
 from aerun.sweeps.summary import write_rows
 from aerun.tables import finite
 from aerun.tasks.interruption import Adviser
@@ -58,7 +59,7 @@ def run_job(config: DictConfig, level: int | None = None) -> Any:
     """
     set_up_console(level)
     directory = Path(HydraConfig.get().runtime.output_dir)
-    with recorded(directory):
+    with recorded(directory, contained(config, resolve=False)):
         request = _asked(config)
         return make(request["task"])(request, directory)
 
@@ -121,8 +122,7 @@ def carry_out(
         if job.state == RUNNING:  # in a process that died
             manifest.update(job.number, state=INTERRUPTED)
         raise NotStarted(f"job {job.number} was not started")
-    if folder.resolve() not in directory.resolve().parents:
-        raise RunDirectoryError(f"{directory} leads out of the sweep; remove that link")
+    check_place(folder, directory)
     directory.mkdir(parents=True, exist_ok=True)
     with _followed(manifest, job), recorded(directory):
         log.info("Job %d (of %d): %s", job.number, len(jobs), in_words(job, jobs))

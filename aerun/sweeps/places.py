@@ -3,7 +3,25 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from aerun.errors import RunDirectoryError
+from aerun.locks import check_links
 from aerun.sweeps.manifest import Job
+
+
+def check_place(folder: Path, directory: Path) -> None:
+    """Find what a job writes in its directory to stay in that.
+
+    Args:
+        folder: The sweep's.
+        directory: The job's; need not exist.
+
+    Raises:
+        RunDirectoryError: It leads out of the sweep, or something in it elsewhere.
+    """
+    if folder.resolve() not in directory.resolve().parents:
+        raise RunDirectoryError(f"{directory} leads out of the sweep; remove that link")
+    if directory.is_dir():
+        check_links(directory)
 
 
 def free_place(folder: Path, name: str, jobs: Sequence[Job]) -> str:

@@ -35,7 +35,7 @@ from aerun.sweeps.manifest import (
     failure,
 )
 from aerun.sweeps.parallel import ParallelLauncher
-from aerun.sweeps.places import free_place, next_place
+from aerun.sweeps.places import check_place, free_place, next_place
 from aerun.sweeps.planning import Composed, Planned, current, is_option, plan, typed
 from aerun.sweeps.plugins import check_launcher
 from aerun.sweeps.presets import to_tell
@@ -136,7 +136,7 @@ class Sweep:
             self.manifest.edit(self._as_they_are, overrides=typed, config_dir=self._own)
         else:
             self.manifest.create(typed, config_dir=self._own)
-            write_record(self.config, "multirun.yaml", self.folder)
+            write_record(self.config, "multirun.yaml", self.folder.resolve())
         return self.folder
 
     def _as_they_are(self, jobs: list[Job]) -> list[Job]:
@@ -232,6 +232,8 @@ class Sweep:
         return [now[job.number] for job in due]
 
     def _launch(self, jobs: Sequence[Job]) -> None:
+        for job in jobs:  # before Hydra records them, in whatever process
+            check_place(self.folder, self.folder / job.directory)
         # Every launcher needs to see the directories in each job's overrides.
         lines = [
             [

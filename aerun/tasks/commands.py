@@ -6,12 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from aerun.again import named, resume_command
+from aerun.asked import may_run_code
 from aerun.resolving import CONTINUABLE
 from aerun.rundir import RunDirectory
 
 
 def repeating(run: RunDirectory, config: Mapping[str, Any]) -> tuple[str, str] | None:
     """What was typed, and where; None where the run has no such record.
+
+    The record may come from anybody: what could run code, or names options that lie in
+    the run itself, is no command to show.
 
     Args:
         run: With Hydra's record in ``.hydra``.
@@ -22,24 +26,41 @@ def repeating(run: RunDirectory, config: Mapping[str, Any]) -> tuple[str, str] |
         return _repeating(run, config)
     except (KeyError, TypeError, AttributeError):
         return None
+    except (ValueError, OSError, RuntimeError):  # of a path that is none, or a loop
+        return None
 
 
-def _repeating(run: RunDirectory, config: Mapping[str, Any]) -> tuple[str, str]:
+def _repeating(run: RunDirectory, config: Mapping[str, Any]) -> tuple[str, str] | None:
     trainer = run.read_record("config.yaml")["trainer"]
     record = run.read_record("hydra.yaml")["hydra"]
     overrides = [str(text) for text in record["overrides"]["task"]]
     words = ["aerun"]
     for source in record.get("runtime", {}).get("config_sources", []):
         if source.get("provider") == "--config-dir":
-            words += ["--config-dir", str(source["path"])]
+            folder = Path(source["path"])
+            if not folder.is_absolute() or _lies_in(folder, run.path):
+                return None
+            words += ["--config-dir", str(folder)]
     for name in CONTINUABLE:
         key = name.removeprefix("trainer.")
         before, now = trainer.get(key), config["trainer"].get(key)
         if before != now and isinstance(before, int | str | None):
             overrides = [o for o in overrides if o.partition("=")[0] != name]
             overrides.append(f"{name}={'null' if now is None else now}")
+    if any(map(_does_more, overrides)):
+        return None
     where = str(record.get("runtime", {}).get("cwd", ""))
     return shlex.join([*words, *overrides]), where
+
+
+def _lies_in(folder: Path, run: Path) -> bool:
+    return folder.resolve().is_relative_to(run.resolve())
+
+
+def _does_more(text: str) -> bool:
+    """Whether a text is a flag, or an override that could run code or trust some."""
+    key = text.partition("=")[0].strip("+~ ")
+    return text.startswith("-") or key == "trust" or may_run_code(text)
 
 
 def choices(run: RunDirectory) -> dict[str, str]:

@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 from hostile import was_run, write_manifest
+from omegaconf import OmegaConf
 
+from aerun.asked import may_run_code
 from aerun.cli import main
+from aerun.config.records import write_record
 from aerun.errors import RunDirectoryError
-from aerun.sweeps.doubts import may_run_code
 from aerun.sweeps.job import carry_out
+from aerun.sweeps.launching import SerialLauncher
 from aerun.sweeps.manifest import Manifest
 
 pytest_plugins = ["hostile"]
@@ -129,6 +132,37 @@ def test_a_sweep_is_not_written_through_a_link(place: Path, capsys: Any) -> None
     assert main(["task=resume", "run=s"]) == 2
     assert "search.db is a link to another place" in capsys.readouterr().err
     assert (place / "precious").read_text() == "mine"
+
+
+@pytest.mark.parametrize("link", ["0", "0/.hydra", "0/checkpoints"])
+def test_no_launcher_writes_through_a_link(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any, link: str
+) -> None:
+    """It is found before a process of any launcher meets it; Hydra records first."""
+    pytest.importorskip("joblib")
+
+    def stopped(*arguments: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    asked = ["model=linear", "dataset.limit=60", "trainer.threads=1"]
+    with monkeypatch.context() as patch:
+        patch.setattr(SerialLauncher, "launch", stopped)
+        assert main(["-m", "hydra.sweep.dir=s", "seed=0", *asked]) == 130
+    (place / "theirs").mkdir()
+    (place / "s" / link).parent.mkdir(exist_ok=True)
+    (place / "s" / link).symlink_to(place / "theirs")
+    assert main(["task=resume", "run=s", "hydra/launcher=joblib"]) == 2
+    assert "link" in capsys.readouterr().err
+    assert list((place / "theirs").iterdir()) == []
+
+
+def test_no_record_is_written_through_a_link(tmp_path: Path) -> None:
+    """Whoever asks for it."""
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / ".hydra").symlink_to(tmp_path / "theirs")
+    with pytest.raises(RunDirectoryError, match="is a link to another place"):
+        write_record(OmegaConf.create({"a": 1}), "config.yaml", tmp_path / ".hydra")
+    assert list((tmp_path / "theirs").iterdir()) == []
 
 
 def test_a_point_outside_its_space_is_none() -> None:

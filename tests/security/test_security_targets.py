@@ -2,12 +2,13 @@
 
 import json
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from hostile import change, was_run
+from hostile import OWN, change, was_run
 from owning import options
 
 import aerun
@@ -169,8 +170,6 @@ def test_the_working_folder_of_a_run_has_no_modules(
     place: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
     """Its files may come from anybody, also those that some package would import."""
-    import sys
-
     (place / "run/.hydra").mkdir(exist_ok=True)
     monkeypatch.chdir(place / "run")
     main(["task=inspect", "dataset.limit=60"])
@@ -179,6 +178,24 @@ def test_the_working_folder_of_a_run_has_no_modules(
     sys.path.remove(str(place))
     main(["task=inspect", "dataset.limit=60"])
     assert str(place) in sys.path
+
+
+@pytest.mark.parametrize("of_run", [False, True])
+def test_a_folder_with_a_config_of_others_is_no_run(
+    alone: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any, of_run: bool
+) -> None:
+    """Its modules are found; those of a run are not, and a message says why."""
+    monkeypatch.setattr("sys.path", [p for p in sys.path if p not in ("", str(alone))])
+    (alone / "checkpoints").mkdir()
+    text = "format: 1\n" if of_run else "lr: 0.1\nlogging: {format: text}\n"
+    (alone / "config.yaml").write_text(text)
+    (alone / "here.py").write_text(OWN)
+    monkeypatch.delitem(sys.modules, "here", raising=False)
+    main(["task=inspect", "loss._target_=here.loss", "dataset.limit=60"])
+    assert (str(alone) in sys.path) is not of_run
+    said = capsys.readouterr().err
+    assert ("there is no module 'here'" in said) is of_run
+    assert ("Modules of this folder are left out" in said) is of_run
 
 
 # -- what is trusted -------------------------------------------------------------------
@@ -240,6 +257,23 @@ def test_own_options_are_trusted(
     assert main(command) == 0
     change(own / "run", "loss", "_target_", to="mine.bernoulli")
     assert main(command) == 2
+
+
+def test_a_run_below_a_folder_of_options_is_none_of_them(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    """The working folder may be that folder; what is no group is not read."""
+    change(place / "run", "loss", "_target_", to="canary.bernoulli")
+    for folder in ("outputs/evil", "hydra/launcher"):
+        (place / folder).mkdir(parents=True)
+        shutil.copy(place / "run/config.yaml", place / folder)
+    command = ["task=encode", "run=run"]
+    for typed in (["--config-dir", ".", *command], command):
+        assert "add trust=[canary]" in refused(place, capsys, *typed)
+        monkeypatch.setenv("AERUN_CONFIG_PATH", ".")
+    change(place / "run", "loss", "_target_", to="mine.loss")
+    options(place, {"model/encoder/mine": "_target_: mine.loss\n"})
+    assert main(command) == 0
 
 
 @pytest.mark.usefixtures("own")

@@ -13,6 +13,7 @@ from hostile import change, png
 from aerun.cli import main
 from aerun.columns import markdown
 from aerun.config.several import recorded_run
+from aerun.config.stored import stored_config
 from aerun.logs import log_file, print_error, set_up_console, visible
 from aerun.progress import progress_bar
 from aerun.rundir import RunDirectory
@@ -183,3 +184,56 @@ def test_markdown_holds_no_markup() -> None:
     (*_, row) = markdown(("a",), [(MARKUP,)])
     assert "<" not in row
     assert "&lt;img" in row
+
+
+@pytest.mark.parametrize(
+    "asked",
+    ["loss._target_=canary.sing", "--config-dir=run", "trust=[canary]",
+     "+trust=[canary]", "hydra.searchpath=[file:///evil]"],
+)  # fmt: skip
+def test_a_page_gives_no_command_that_runs_code(place: Path, asked: str) -> None:
+    """What a record of theirs says was typed is not shown as something to type."""
+    _record(place / "run", ["model=vae", "trainer.epochs=1"])
+    run, config = RunDirectory(place / "run"), stored_config(place / "run")
+    assert repeating(run, config) is not None
+    _record(place / "run", ["model=vae", "trainer.epochs=1", asked])
+    assert repeating(run, config) is None
+
+
+@pytest.mark.parametrize("folder", ["run/conf", "{}/x/../run/c", "{}/run", "/\0"])
+def test_a_page_names_no_options_of_the_run(place: Path, folder: str) -> None:
+    """They are of whoever made the run; other folders are the user's."""
+    run, config = RunDirectory(place / "run"), stored_config(place / "run")
+    _record(place / "run", ["model=vae"], conf=str(place / "conf"))
+    assert repeating(run, config) is not None
+    _record(place / "run", ["model=vae"], conf=folder.format(place))
+    assert repeating(run, config) is None
+
+
+def _record(run: Path, overrides: list[str], conf: str | None = None) -> None:
+    """Write what Hydra records of a run."""
+    sources = [{"provider": "--config-dir", "path": conf}] if conf else []
+    runtime = {"config_sources": sources, "cwd": str(run.parent), "choices": {}}
+    record = {"hydra": {"overrides": {"task": overrides}, "runtime": runtime}}
+    directory = RunDirectory(run)
+    directory.write(".hydra/hydra.yaml", json.dumps(record).encode())
+    directory.write(".hydra/config.yaml", (run / "config.yaml").read_bytes())
+
+
+def test_a_stopped_command_trusts_nobody_unasked(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    """What the record says was composed was not checked; what is continued was."""
+
+    def stopped(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("aerun.tasks.resume.resume", stopped)
+    change(place / "run", "loss", "_target_", to="mine.loss")
+    _record(place / "run", ["loss._target_=canary.bernoulli"])
+    record = place / "run/.hydra/config.yaml"
+    record.write_text("loss: {_target_: canary.bernoulli}\n")
+    assert main(["task=resume", "run=run", "trust=[mine]"]) == 130
+    said = capsys.readouterr().err
+    assert "run 'trust=[mine]'" in said
+    assert "canary" not in said
