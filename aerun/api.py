@@ -7,16 +7,17 @@ from typing import Any
 
 from aerun.config.stored import check_stored, find_run, stored_config, trusted_config
 from aerun.config.trust import NOTHING_ELSE
-from aerun.rundir import RunDirectory
+from aerun.rundir import RunDirectory, holds_run
 from aerun.trained import Trained, trained
+from aerun.wiring import modules_beside
 
 
 class Run:
     """A run directory, read on demand."""
 
-    def __init__(self, directory: Path) -> None:
-        """Wrap a run's directory."""
-        self.directory = directory
+    def __init__(self, directory: Path, *, trust: Sequence[str] = ()) -> None:
+        """Wrap a run's directory; ``trust`` as of ``aerun.load``, for ``load``."""
+        self.directory, self._trust = directory, tuple(trust)
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -50,7 +51,7 @@ class Run:
 
     def load(self, *, trust: Sequence[str] = ()) -> "Trained":
         """The trained model, best weights; ``trust`` as of ``aerun.load``."""
-        return load(self.directory, trust=trust)
+        return load(self.directory, trust=(*self._trust, *trust))
 
     def __repr__(self) -> str:
         return f"Run({str(self.directory)!r})"
@@ -88,7 +89,9 @@ def run(overrides: Sequence[str] = ()) -> Run:
     acted_on = value_of("run", values)
     if acted_on is not None:  # what a task writes may lie in a folder inside the run
         return Run(find_run(acted_on.strip("'\"")))
-    return Run(outcome)
+    # What was asked for just now has run here, parts of the user's own included.
+    own = modules_beside(stored_config(outcome)) if holds_run(outcome) else []
+    return Run(outcome, trust=own)
 
 
 def load(

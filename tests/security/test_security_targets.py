@@ -298,3 +298,12 @@ def test_printed_commands_say_whom_to_trust() -> None:
     assert named(Path("c")) == "run=c"
     again = "aerun task=resume run=s --config-dir 'my conf'"
     assert resume_command(Path("s"), config_dir="my conf") == again
+
+
+def test_what_ran_here_just_now_need_not_be_trusted_again(own: Path) -> None:
+    """A run that this process was asked for loads with the user's own part."""
+    asked = ["loss._target_=mine.loss", "trainer.max_steps=1", "trainer.threads=1"]
+    made = aerun.run([*asked, "hydra.run.dir=made"])
+    assert made.load().encode([[[0.0] * 8] * 8]).shape[0] == 1
+    with pytest.raises(BadRequest, match=r"trust=\[mine\]"):
+        aerun.load("made")
