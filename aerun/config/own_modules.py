@@ -3,7 +3,6 @@
 import sys
 from pathlib import Path
 
-from aerun import reading
 from aerun.errors import RunDirectoryError
 
 
@@ -39,6 +38,8 @@ def _is_of_run(folder: Path) -> bool:
 
 def _has_format(path: Path) -> bool:
     """Whether a file has the key that every config of a run has, or is damaged."""
+    from aerun import reading  # brings PyTorch
+
     try:
         content = reading.yaml_value(path)
     except (OSError, RunDirectoryError):

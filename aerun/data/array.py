@@ -216,7 +216,7 @@ def _examples(x: np.ndarray, path: str, key: str) -> np.ndarray:
         # cannot index unsigned types wider than 8 bits.
         small = x.dtype.itemsize <= (4 if x.dtype.kind == "f" else 2)
         x = x.astype(np.float32 if small else np.float64, copy=False)
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             if not all(np.isfinite(b.astype(np.float32)).all() for b in blocks(x)):
                 problem = non_finite(x.astype(np.float32))
                 raise DataError(f"{path} has {problem}", key=key)

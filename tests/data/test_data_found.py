@@ -90,6 +90,15 @@ def test_labels_in_bytes_are_texts(tmp_path: Path) -> None:
     assert array(path=str(path), test_path=None).classes == ("a", "b")
 
 
+def test_a_nan_of_any_bits_is_no_more_than_refused(tmp_path: Path) -> None:
+    """Some make the processor raise a flag, of which NumPy would warn."""
+    x = np.zeros((4, 3))
+    x.view(np.uint64)[0, 0] = 0x7FF0000000000001
+    np.save(tmp_path / "x.npy", x)
+    with pytest.raises(DataError, match="1 values that are NaN or infinite"):
+        array(path=str(tmp_path / "x.npy"), test_path=None)
+
+
 def test_durations_are_no_numbers(tmp_path: Path) -> None:
     """NumPy counts them among the whole numbers."""
     path = tmp_path / "mine.npy"

@@ -196,7 +196,7 @@ SWEEPS = [
 ]  # fmt: skip
 
 FLAGS = [
-    ["--nope"], ["-x"], ["-m"], ["-q"], ["-v"], ["-q", "-v"],
+    ["--nope"], ["-x"], ["-m"], ["-q"],  # -v asks for tracebacks
     ["--config-dir", "nowhere"], ["--config-dir"], ["--config-dir=~nobody/x"],
     ["--cfg", "job"], ["--cfg", "nope"], ["--cfg=job", "--package", "nope"],
     ["--cfg", "all", "--resolve"], ["--help", "model"], ["--help", "nope"],

@@ -64,7 +64,7 @@ def test_a_job_without_memory_takes_no_other_along(
     states = [job.state for job in Manifest(place / "s").jobs()]
     assert states == ["completed", "failed", "completed"]
     (place / "room").touch()
-    warm.done("task=resume", "run=s", cwd=place)
+    warm.done("--config-dir", "own", "task=resume", "run=s", cwd=place)
     assert {job.state for job in Manifest(place / "s").jobs()} == {"completed"}
 
 
@@ -82,7 +82,7 @@ def test_a_run_without_memory_says_so(
     summary = json.loads((place / "r/summary.json").read_text())
     assert summary["status"] == "failed"
     (place / "room").touch()
-    warm.done("task=resume", "run=r", cwd=place)
+    warm.done("--config-dir", "own", "task=resume", "run=r", cwd=place)
     summary = json.loads((place / "r/summary.json").read_text())
     assert summary["status"] == "completed"
 
