@@ -65,7 +65,7 @@ def test_failing_and_dying_jobs_stop_no_other(tmp_path: Path, launcher: str) -> 
     assert "Traceback" not in err
     before = {p: p.stat().st_mtime_ns for p in sweep.glob("[03]/**/*") if p.is_file()}
     better = "regularizer.moody.mood=good,merry,calm"
-    code, out, err = swept(tmp_path, "task=resume", "run=sweep", better)
+    code, out, err = swept(tmp_path, *mine[:2], "task=resume", "run=sweep", better)
     assert code == 0, err
     assert states(sweep)[4:] == ["completed"]
     assert before == {path: path.stat().st_mtime_ns for path in before}
@@ -112,7 +112,7 @@ def test_a_stopped_sweep_leaves_no_process_and_goes_on(
     assert [summary["status"] for summary in saved] == ["interrupted"] * 2
     assert not (sweep / "2").exists()
     (tmp_path / "hurry").touch()
-    code, out, err = swept(tmp_path, "task=resume", "run=sweep")
+    code, out, err = swept(tmp_path, *mine[:2], "task=resume", "run=sweep")
     assert code == 0, err
     assert "0 of 3 jobs are completed, 2 to go on, 1 not begun" in out
     assert states(sweep) == ["completed"] * 3
