@@ -147,14 +147,21 @@ def print_error(text: str) -> None:
     sys.stderr.write(_coloured(f"aerun: {visible(text)}", _RED, sys.stderr) + "\n")
 
 
-_CONTROL = {
-    n: f"\\x{n:02x}" for n in (*range(32), *range(127, 160)) if n not in (9, 10)
-}
+_STEERING = (*range(32), *range(127, 160), *range(0x2028, 0x202F),
+             *range(0x2066, 0x206A))  # fmt: skip
+"""Letters that end a line, move the cursor or turn the direction of what follows."""
+_ESCAPED = {n: chr(n).encode("unicode_escape").decode() for n in _STEERING}
+_CONTROL = {n: e for n, e in _ESCAPED.items() if chr(n) not in "\t\n"} | {13: "\\x0d"}
 
 
 def visible(text: str) -> str:
     """A text in which nothing steers a terminal, as names of files and classes may."""
     return text.translate(_CONTROL)
+
+
+def in_one_line(text: str) -> str:
+    """The same, and nothing in it ends its line."""
+    return text.translate(_ESCAPED)
 
 
 class _Lines(logging.Formatter):

@@ -1,11 +1,11 @@
 """Messages about a request that cannot be carried out."""
 
 import difflib
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from aerun.errors import BadUse
+from aerun.logs import in_one_line
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,14 +36,6 @@ class BadRequest(BadUse):
         if len(lines) == 1:
             return lines[0]
         return "\n".join([f"{len(lines)} mistakes", *(f"  {line}" for line in lines)])
-
-
-def in_one_line(text: str) -> str:
-    """A text with escapes for what would end its line or steer a terminal."""
-    return _STEERING.sub(lambda m: m[0].encode("unicode_escape").decode(), text)
-
-
-_STEERING = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

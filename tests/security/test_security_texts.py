@@ -14,7 +14,7 @@ from aerun.cli import main
 from aerun.columns import markdown
 from aerun.config.several import recorded_run
 from aerun.config.stored import stored_config
-from aerun.logs import log_file, print_error, set_up_console, visible
+from aerun.logs import in_one_line, log_file, print_error, set_up_console, visible
 from aerun.progress import progress_bar
 from aerun.rundir import RunDirectory
 from aerun.tasks.commands import choices, repeating
@@ -237,3 +237,9 @@ def test_a_stopped_command_trusts_nobody_unasked(
     said = capsys.readouterr().err
     assert "run 'trust=[mine]'" in said
     assert "canary" not in said
+
+
+def test_what_turns_the_direction_of_a_text_is_shown() -> None:
+    """In lines that are logged as in messages; only there tabs and line ends stay."""
+    assert visible("a\u202eb\tc\n") == "a\\u202eb\tc\n"
+    assert in_one_line("a\u202eb\tc\n") == "a\\u202eb\\tc\\n"
