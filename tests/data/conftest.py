@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from imaging import fill
 from publishing import Web, md5
 
 
@@ -24,6 +25,13 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "cache"
     monkeypatch.setenv("AERUN_CACHE", str(folder))
     return folder
+
+
+@pytest.fixture
+def mine(tmp_path: Path) -> Path:
+    """A folder of four images beside the cache."""
+    fill(tmp_path / "mine", 4)
+    return tmp_path / "mine"
 
 
 @pytest.fixture

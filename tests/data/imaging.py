@@ -56,3 +56,8 @@ def encoded(array: np.ndarray, form: str, **options: Any) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(array).save(buffer, form, **options)
     return buffer.getvalue()
+
+
+def kept(cache: Path) -> list[Path]:
+    """The files of decoded images in a cache."""
+    return sorted(cache.glob("*.u8"))

@@ -7,19 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from imaging import fill, pixels, read
-
-
-@pytest.fixture
-def mine(tmp_path: Path) -> Path:
-    """A folder of four images beside the cache."""
-    fill(tmp_path / "mine", 4)
-    return tmp_path / "mine"
-
-
-def kept(cache: Path) -> list[Path]:
-    """The files of decoded images."""
-    return sorted(cache.glob("*.u8"))
+from imaging import fill, kept, pixels, read
 
 
 @pytest.mark.parametrize("how", ["swapped", "flipped", "cut", "unknown"])

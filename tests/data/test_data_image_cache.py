@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from imaging import fill, noise, pixels, read, write
+from imaging import kept, noise, pixels, read, write
 
 from aerun.data import DatasetOptions, image_folder, image_index, prepare
 from aerun.data import cache as cache_module
@@ -49,18 +49,6 @@ class Calls:
 def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
     """Watch the reading of image files."""
     return Calls(monkeypatch)
-
-
-@pytest.fixture
-def mine(tmp_path: Path) -> Path:
-    """A folder of four images beside the cache."""
-    fill(tmp_path / "mine", 4)
-    return tmp_path / "mine"
-
-
-def kept(cache: Path) -> list[Path]:
-    """The files of decoded images."""
-    return sorted(cache.glob("*.u8"))
 
 
 def test_a_second_start_reads_no_image(cache: Path, mine: Path, calls: Calls) -> None:

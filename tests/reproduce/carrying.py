@@ -1,6 +1,5 @@
 """Carries rows out, seed by seed; what is finished is not done again."""
 
-import json
 import math
 import shutil
 import signal
@@ -15,7 +14,7 @@ from typing import Any
 from targets import Row
 
 from aerun.locks import awaited_lock
-from aerun.rundir import holds_run
+from aerun.rundir import RunDirectory, holds_run
 
 Run = Callable[..., str]
 """Carries out a command line; what it prints."""
@@ -78,11 +77,7 @@ class Place:
 
     def found(self, row: Row) -> dict[str, Any]:
         """What is kept of a row; nothing that was asked for otherwise."""
-        path = self.record(row)
-        if not path.exists():
-            return {}
-        content: dict[str, Any] = json.loads(path.read_text("utf-8"))
-        return content
+        return _read(self.record(row)) if self.record(row).exists() else {}
 
     def folder(self, row: Row, seed: int) -> Path:
         """Where its runs are made; other options are made elsewhere."""
@@ -161,16 +156,9 @@ def keep(row: Row, seed: int, result: dict[str, Any], place: Place) -> str:
         seeds = dict(sorted({**seeds, str(seed): result}.items()))
         versions = summary["versions"]
         content = {"asked": row.fingerprint(), "versions": versions, "seeds": seeds}
-        _write(place.record(row), json.dumps(content, indent=1) + "\n")
+        place.kept.mkdir(parents=True, exist_ok=True)
+        RunDirectory(place.kept).write_json(place.record(row).name, content)
     return said
-
-
-def _write(path: Path, text: str) -> None:
-    """Put a file in place at once."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_suffix(".new")
-    new.write_text(text, encoding="utf-8")
-    new.replace(path)
 
 
 def _compared(kept: dict[str, Any] | None, result: dict[str, Any]) -> str:
@@ -212,7 +200,7 @@ def _asked(
             "figures": dict(_figures(folder)),
             "seconds": time.monotonic() - began,
         }
-        _write(kept, json.dumps(content))
+        RunDirectory(directory).write_json(kept.name, content)
     content = _read(kept)
     return content["figures"], content["seconds"]
 
@@ -226,5 +214,4 @@ def _figures(folder: Path) -> Iterator[tuple[str, float]]:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    return content
+    return RunDirectory(path.parent).read_json(path.name)

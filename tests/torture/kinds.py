@@ -1,5 +1,8 @@
 """The runs that are hurt: small, but each with all the state that its kind can have."""
 
+from typing import Any
+
+import pytest
 from hurting import Kind
 
 COMMON = (
@@ -52,3 +55,13 @@ KINDS = {
         jobs=("0", "1", "2"),
     ),
 }  # fmt: skip
+
+
+def short(*values: object) -> Any:
+    """A case that belongs to make test-all too."""
+    return pytest.param(*values, marks=pytest.mark.shared)
+
+
+def long(*values: object) -> Any:
+    """A case of make torture alone."""
+    return pytest.param(*values, marks=pytest.mark.torture)

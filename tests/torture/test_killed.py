@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from hurting import Warm, Whole, check_readable, epochs_of, go_on, killed
-from kinds import KINDS, LEVEL
+from kinds import KINDS, LEVEL, long, short
 
 pytestmark = pytest.mark.slow
 
@@ -18,37 +18,23 @@ Wholes = Callable[[str], Whole]
 Record = Callable[[str, Any], None]
 
 
-def check_killed(
-    warm: Warm, whole: Whole, record: Record, name: str, seed: int
-) -> None:
-    """Kill a run at random; each third time what goes on with it too, and again."""
-    directory = whole.directory.with_name(f"killed_{seed}")
-    kills = 3 if seed % 3 == 2 else 1
-    hits = killed(warm, whole, directory, random.Random(f"{name} {seed}"), kills)
-    record(f"kill -9, {name}", hits)
-    go_on(warm, whole.kind, directory)
-    whole.kind.check_equal(whole.directory, directory)
-    assert check_readable(directory) >= 5
-
-
-@pytest.mark.shared
-@pytest.mark.parametrize("seed", [0])
+@pytest.mark.parametrize("seed", [short(0), *map(long, range(1, 15))])
 @pytest.mark.parametrize("name", KINDS)
 def test_what_is_killed_ends_as_if_it_were_not(
     warm: Warm, wholes: Wholes, record_property: Record, name: str, seed: int
 ) -> None:
-    """Tables, weights and figures of the run that goes on are those of a whole one."""
-    check_killed(warm, wholes(name), record_property, name, seed)
+    """Tables, weights and figures of the run that goes on are those of a whole one.
 
-
-@pytest.mark.torture
-@pytest.mark.parametrize("seed", range(1, 15))
-@pytest.mark.parametrize("name", KINDS)
-def test_what_is_killed_again_and_again_ends_as_if_it_were_not(
-    warm: Warm, wholes: Wholes, record_property: Record, name: str, seed: int
-) -> None:
-    """The same at more than a hundred other instants."""
-    check_killed(warm, wholes(name), record_property, name, seed)
+    Each third time what goes on is killed with it too, and again.
+    """
+    whole = wholes(name)
+    directory = whole.directory.with_name(f"killed_{seed}")
+    kills = 3 if seed % 3 == 2 else 1
+    hits = killed(warm, whole, directory, random.Random(f"{name} {seed}"), kills)
+    record_property(f"kill -9, {name}", hits)
+    go_on(warm, whole.kind, directory)
+    whole.kind.check_equal(whole.directory, directory)
+    assert check_readable(directory) >= 5
 
 
 @pytest.mark.torture
@@ -79,10 +65,23 @@ def test_a_run_killed_before_it_wrote_its_request_can_be_begun_again(
 # -- layer by layer --------------------------------------------------------------------
 
 
-def check_killed_at(
-    warm: Warm, whole: Whole, record: Record, rows: int, seed: int
+ABOUT = [
+    long(rows, name, seed)
+    for rows in (LEVEL - 1, LEVEL, LEVEL + 1, 2 * LEVEL)
+    for name in ("greedy", "phased")
+    for seed in range(1, 6)
+]
+
+
+@pytest.mark.parametrize(("rows", "name", "seed"), [short(LEVEL, "greedy", 0), *ABOUT])
+def test_a_run_killed_about_a_level_s_end_ends_as_if_it_were_not(
+    warm: Warm, wholes: Wholes, record_property: Record, rows: int, name: str, seed: int
 ) -> None:
-    """Kill a run within about an epoch after so many were recorded."""
+    """The best weights of a level are what the next one builds on, kill or not.
+
+    It is killed within about an epoch after so many were recorded.
+    """
+    whole = wholes(name)
     directory = whole.directory.with_name(f"at_{rows}_{seed}")
     run = warm.start(*whole.kind.command(directory), cwd=directory.parent)
     while epochs_of(directory) < rows:
@@ -90,28 +89,8 @@ def check_killed_at(
         time.sleep(0.001)
     epoch = (whole.last - whole.first) / epochs_of(whole.directory)
     time.sleep(random.Random(seed).uniform(0, 1.5 * epoch))
-    record("kill -9, between levels", run.send(signal.SIGKILL))
+    record_property("kill -9, between levels", run.send(signal.SIGKILL))
     run.wait()
     check_readable(directory)
     go_on(warm, whole.kind, directory)
     whole.kind.check_equal(whole.directory, directory)
-
-
-@pytest.mark.shared
-@pytest.mark.parametrize("level", [1])
-def test_a_run_killed_between_two_levels_ends_as_if_it_were_not(
-    warm: Warm, wholes: Wholes, record_property: Record, level: int
-) -> None:
-    """The best weights of a level are what the next one builds on, kill or not."""
-    check_killed_at(warm, wholes("greedy"), record_property, LEVEL * level, 0)
-
-
-@pytest.mark.torture
-@pytest.mark.parametrize("seed", range(1, 6))
-@pytest.mark.parametrize("name", ["greedy", "phased"])
-@pytest.mark.parametrize("rows", [LEVEL - 1, LEVEL, LEVEL + 1, 2 * LEVEL])
-def test_a_run_killed_about_a_level_s_end_ends_as_if_it_were_not(
-    warm: Warm, wholes: Wholes, record_property: Record, rows: int, name: str, seed: int
-) -> None:
-    """The same of both trainers, just before, at and after the end."""
-    check_killed_at(warm, wholes(name), record_property, rows, seed)

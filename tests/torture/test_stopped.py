@@ -17,10 +17,19 @@ Wholes = Callable[[str], Whole]
 Record = Callable[[str, Any], None]
 
 
-def check_stopped(
-    warm: Warm, whole: Whole, record: Record, seed: int, *signals: int
-) -> None:
-    """Ask a run to stop at random, once or twice; it says how to go on, and can."""
+ONCE_OR_TWICE = [[signal.SIGTERM], [signal.SIGINT], [signal.SIGINT, signal.SIGINT]]
+INSTANTS = [("train", 0), *((n, s) for n in ("greedy", "gsn") for s in range(1, 6))]
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize(("name", "seed"), INSTANTS)
+@pytest.mark.parametrize("signals", ONCE_OR_TWICE)
+def test_what_is_stopped_ends_as_if_it_were_not(
+    warm: Warm, wholes: Wholes, record_property: Record, signals: list[int], name: str,
+    seed: int,
+) -> None:  # fmt: skip
+    """It says at once how to go on; twice at once leaves nothing unreadable either."""
+    whole = wholes(name)
     words = " and ".join(signal.Signals(signum).name for signum in signals)
     directory = whole.directory.with_name(f"{words} {seed}")
     chance = random.Random(f"{words} {seed}")
@@ -29,7 +38,7 @@ def check_stopped(
     time.sleep(chance.uniform(0, whole.last - whole.first))
     hit = [run.send(signum) for signum in signals]
     code = run.wait()
-    record(words, all(hit))
+    record_property(words, all(hit))
     check_readable(directory)
     if code != 0:
         assert code == 128 + signals[-1], run.said
@@ -37,31 +46,6 @@ def check_stopped(
         assert "Traceback" not in run.said
     go_on(warm, whole.kind, directory)
     whole.kind.check_equal(whole.directory, directory)
-
-
-@pytest.mark.torture
-@pytest.mark.parametrize("signals", [
-    [signal.SIGTERM], [signal.SIGINT], [signal.SIGINT, signal.SIGINT],
-])  # fmt: skip
-def test_what_is_stopped_ends_as_if_it_were_not(
-    warm: Warm, wholes: Wholes, record_property: Record, signals: list[int]
-) -> None:
-    """It says at once how to go on; twice at once leaves nothing unreadable either."""
-    check_stopped(warm, wholes("train"), record_property, 0, *signals)
-
-
-@pytest.mark.torture
-@pytest.mark.parametrize("seed", range(1, 6))
-@pytest.mark.parametrize("name", ["greedy", "gsn"])
-@pytest.mark.parametrize("signals", [
-    [signal.SIGTERM], [signal.SIGINT], [signal.SIGINT, signal.SIGINT],
-])  # fmt: skip
-def test_what_is_stopped_at_other_instants_ends_as_if_it_were_not(
-    warm: Warm, wholes: Wholes, record_property: Record, signals: list[int], name: str,
-    seed: int,
-) -> None:  # fmt: skip
-    """The same at other instants, of other trainers."""
-    check_stopped(warm, wholes(name), record_property, seed, *signals)
 
 
 # -- who else is there -----------------------------------------------------------------
