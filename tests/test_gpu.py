@@ -1,5 +1,6 @@
 """The same promises on a CUDA GPU, where there is one."""
 
+import fusing
 import pytest
 import torch
 from making import make
@@ -55,6 +56,29 @@ def test_images_beyond_its_memory_are_sent_batch_by_batch(monkeypatch):
         weights.append(built.objective.state_dict())
     for name, weight in weights[0].items():
         assert torch.equal(weight, weights[1][name])
+
+
+@pytest.mark.parametrize("model", ["vae", "aae"])
+def test_compiled_steps_give_the_losses_of_plain_ones(model):
+    """Captured as graphs, which are replayed; with a second update too."""
+    curves = []
+    for compiles in ("false", "true"):
+        _, built = make(
+            f"model={model}", "device=cuda", "trainer.epochs=2",
+            f"trainer.compile={compiles}",
+        )  # fmt: skip
+        curves.append([e.means["loss"] for e in built.training if hasattr(e, "means")])
+    assert curves[1] == pytest.approx(curves[0], rel=1e-3)
+
+
+def test_jobs_trained_as_one_have_the_weights_that_they_have_alone():
+    """Stacks, noise and optimizers are the device's own."""
+    pytest.importorskip("greenlet")
+    request = ("model=k_sparse", "device=cuda", "trainer.precision=float64")
+    alone, together = fusing.built(*request), fusing.built(*request)
+    fusing.trained_alone(alone)
+    fusing.trained_together(together)
+    assert fusing.furthest(together, alone) < 1e-9
 
 
 def test_the_same_seed_gives_nearly_the_same_losses_as_itself():

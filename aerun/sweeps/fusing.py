@@ -16,8 +16,9 @@ from aerun.build import build_knobs, build_objective, is_light, load_data
 from aerun.resolving import Config, one_of_many, resolve
 from aerun.wiring import is_part, locate
 
-LARGEST = 32
-"""Jobs of a group; beyond, the stack outgrows a core's cache, and nothing is gained."""
+LARGEST = {"cpu": 32, "cuda": 256}
+"""Jobs of a group by the kind of device. On a CPU the stack outgrows a core's cache
+beyond; on a GPU it is what a group is meant for, and was not measured."""
 WORK = 2_500_000
 """Weights times batch size up to which a step gains."""
 ELEMENTS = 3072
@@ -68,27 +69,34 @@ def arrange(requests: Sequence[Config], processes: int) -> Fusing:
         requests: What each run is asked for, plain.
         processes: That work side by side.
     """
-    kinds: dict[str, list[int]] = {}
+    kinds: dict[tuple[str, str], list[int]] = {}
     alone: dict[str, list[int]] = {}
     for place, request in enumerate(requests):
         config = resolve(one_of_many(request), load_data(request).spec)
         reason, kind = _kind(config)
         if reason is None:
-            kinds.setdefault(kind, []).append(place)
+            kinds.setdefault((_device(config), kind), []).append(place)
         else:
             alone.setdefault(reason, []).append(place)
     groups: list[list[int]] = []
-    for places in kinds.values():
+    for (device, _), places in kinds.items():
         if len(places) == 1:
             alone.setdefault("no other differs in numbers only", []).extend(places)
         else:
-            groups += _split(places, processes)
+            # A GPU is one device for all processes: its groups are as large as may be.
+            shares = processes if device == "cpu" else 1
+            groups += _split(places, shares, LARGEST[device])
     return Fusing(groups, alone)
 
 
-def _split(places: Sequence[int], processes: int) -> list[list[int]]:
-    """Equal shares of at least two and at most ``LARGEST``, a multiple of processes."""
-    rounds = -(-len(places) // (LARGEST * processes))
+def _device(config: Config) -> str:
+    """The kind of device that a run is made on."""
+    return str(config["device"]).partition(":")[0]
+
+
+def _split(places: Sequence[int], processes: int, largest: int) -> list[list[int]]:
+    """Equal shares of at least two and of so many at most, a multiple of processes."""
+    rounds = -(-len(places) // (largest * processes))
     number = min(rounds * processes, len(places) // 2)
     ends = [len(places) * i // number for i in range(number + 1)]
     return [list(places[a:b]) for a, b in pairwise(ends)]
@@ -101,8 +109,8 @@ def _kind(config: Config) -> tuple[str | None, str]:
         config: Resolved.
     """
     trainer, shape = config["trainer"], tuple(config["data"]["shape"])
-    if config["device"] != "cpu":
-        return f"device={config['device']} is not a CPU", ""
+    if _device(config) not in LARGEST:
+        return f"device={config['device']} is neither a CPU nor a CUDA GPU", ""
     if trainer["compile"] is True:
         return "trainer.compile=true compiles each", ""
     if trainer["precision"] == "bfloat16":

@@ -120,6 +120,16 @@ def test_groups_are_even_shares_of_two_at_least(
     assert found.alone == {}
 
 
+def test_on_a_gpu_one_process_has_the_largest_groups() -> None:
+    """Which two devices do not share; another kind of device has none."""
+    request = compose(*BASE)
+    devices = [*["cuda"] * 300, *["cuda:1"] * 3, *["mps"] * 2]
+    jobs = [{**request, "seed": i, "device": d} for i, d in enumerate(devices)]
+    found = arrange(jobs, processes=16)
+    assert [len(group) for group in found.groups] == [150, 150, 3]
+    assert found.alone == {"device=mps is neither a CPU nor a CUDA GPU": [303, 304]}
+
+
 class _Dying:
     """Processes of which those with a group die."""
 

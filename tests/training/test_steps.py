@@ -4,6 +4,7 @@ import pytest
 import torch
 from making import make
 
+from aerun import compiling
 from aerun.training.events import StepEnded
 from aerun.training.optimizers import SGD, Adam
 from aerun.training.step import Step
@@ -101,6 +102,7 @@ def test_the_ragged_batch_at_the_end_is_not_compiled_for(monkeypatch):
     sizes = []
 
     def compiled(objective, **options):
+        assert options == {"dynamic": False}
         return lambda x, *inputs: sizes.append(len(x)) or objective(x, *inputs)
 
     monkeypatch.setattr(torch, "compile", compiled)
@@ -108,6 +110,20 @@ def test_the_ragged_batch_at_the_end_is_not_compiled_for(monkeypatch):
     steps = sum(isinstance(event, StepEnded) for event in built.training)
     assert len(built.data.train) % 64 > 0
     assert sizes == [64] * (steps - 1)
+
+
+def test_on_a_gpu_compiled_steps_are_graphs_of_their_own(monkeypatch):
+    """Each call begins one, so that what an earlier one gave may be overwritten."""
+    told = []
+    monkeypatch.setattr(
+        torch, "compile", lambda call, **options: told.append(options) or call
+    )
+    begin = "cudagraph_mark_step_begin"
+    monkeypatch.setattr(torch.compiler, begin, lambda: told.append("begins"))
+    double = compiling.compiled(lambda x: 2 * x, "cuda")
+    assert told == [{"dynamic": False, "mode": "reduce-overhead"}]
+    assert [double(3), double(4)] == [6, 8]
+    assert told[1:] == ["begins", "begins"]
 
 
 @pytest.mark.slow
