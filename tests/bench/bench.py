@@ -19,6 +19,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import many
 import once
 import torch
 from chart import draw_ratios
@@ -55,6 +56,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if asked.startups > 0:
             result["start"] = once.start(folder, asked.startups)
             print(_start_as_text(result["start"]))
+        if asked.sweeps > 0:
+            found = many.measured(folder, asked.seeds, asked.sweeps)
+            print(many.as_text(found))
+            ratios = {name: asdict(found[name]) for name in ("steps", "command")}
+            result["many"] = {**found, **ratios}
     asked.out.mkdir(parents=True, exist_ok=True)
     text = json.dumps(result, indent=1, default=str)
     (asked.out / "bench.json").write_text(text + "\n")
@@ -74,6 +80,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--seconds", type=float, default=0.5, help="that a turn takes, about")
     add("--repeats", type=int, default=7, help="turns of everyone, interleaved")
     add("--startups", type=int, default=3, help="times to start the command; 0: never")
+    add("--sweeps", type=int, default=5, help="of small jobs, times; 0: never")
+    add("--seeds", type=int, default=16, help="of a sweep, with four rates each")
     add("--images", type=int, default=None, help="train on at most so many")
     add("--compiled", action="store_true", help="the vae also in bfloat16, compiled")
     add("--out", type=Path, default=ROOT / "outputs/bench", help="folder to write to")

@@ -135,7 +135,7 @@ def test_mnist_is_used_where_all_its_files_are(tmp_path, monkeypatch):
 def test_the_bench_prints_tables_and_writes_both_files(tmp_path):
     """A short one, as ``make bench`` starts it."""
     few = ["--seconds=0.01", "--repeats=2", "--startups=1", "--images=128",
-           "--threads", "1"]  # fmt: skip
+           "--sweeps=1", "--seeds=1", "--threads", "1"]  # fmt: skip
     done = subprocess.run(
         [sys.executable, "bench.py", *few, f"--out={tmp_path / 'out'}"],
         cwd=Path(__file__).parent,
@@ -155,5 +155,7 @@ def test_the_bench_prints_tables_and_writes_both_files(tmp_path):
         assert all(seconds > 0 for seconds in found["seconds_beside"].values())
         assert all(size > 50 for size in found["megabytes"].values())
     assert all(times > 0 for times in result["start"].values())
+    assert result["many"]["jobs"] == 4
+    assert all(result["many"][what]["median"] > 0 for what in ("steps", "command"))
     png = (tmp_path / "out/bench.png").read_bytes()
     assert png.startswith(b"\x89PNG")

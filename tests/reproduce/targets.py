@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean, stdev
+from threading import Lock
 from typing import Any, Literal
 
 import yaml
@@ -18,6 +19,8 @@ from aerun.config.compose import Composer
 ROOT = Path(__file__).parents[2]
 TARGETS = ROOT / "docs/targets.yaml"
 SEEDS = 3
+_one_composes = Lock()
+"""At a time: Hydra has one state for all threads."""
 
 Values = Mapping[str, float]
 """Of one seed, by name."""
@@ -115,7 +118,8 @@ class Row:
     def configs(self) -> list[dict[str, Any]]:
         """Of its run and of those beside it, as they are asked for."""
         requests = (self.request, *self.beside.values())
-        return [asked(Composer().compose(text), say=False) for text in requests]
+        with _one_composes:
+            return [asked(Composer().compose(text), say=False) for text in requests]
 
     def fingerprint(self) -> str:
         """A hash of all that is asked for, the options' files included.

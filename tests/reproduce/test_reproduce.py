@@ -2,6 +2,7 @@
 
 import json
 import math
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -283,3 +284,12 @@ def test_a_row_is_made_by_the_command_itself(tmp_path: Path) -> None:
     )
     assert keep(mine, 0, carry_out(mine, 0, first), first) == "new"
     assert keep(mine, 0, carry_out(mine, 0, second), second) == "as kept"
+
+
+def test_rows_are_told_apart_while_others_run() -> None:
+    """Threads look at rows at the same time; Hydra composes for one after another."""
+    rows = read()[:2]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(Row.fingerprint, rows * 2))
+    assert found[:2] == found[2:]
+    assert found[0] != found[1]
