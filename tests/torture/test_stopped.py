@@ -122,6 +122,27 @@ def test_a_directory_that_vanishes_is_told_and_not_made_again(
     whole.kind.check_equal(whole.directory, moved)
 
 
+@pytest.mark.torture
+@pytest.mark.parametrize("launcher", ["serial", "joblib", "fused"])
+def test_a_sweep_s_directory_that_vanishes_is_told_once(
+    warm: Warm, wholes: Wholes, hurt: Hurt, launcher: str
+) -> None:
+    """Removed while jobs train in it: one message, and no job makes it again."""
+    whole = wholes("sweep")
+    directory = whole.directory.with_name(f"vanishes_{launcher}")
+    counts = hurt(f"a sweep's directory vanishes, {launcher}")
+    command = [*whole.kind.command(directory), f"hydra/launcher={launcher}"]
+    run = warm.start(*command, cwd=directory.parent)
+    run.until(directory / "0/checkpoints/last.state")
+    while directory.exists():  # what is written meanwhile may hinder it
+        shutil.rmtree(directory, ignore_errors=True)
+    assert run.wait() == 1, run.said
+    counts["hit"] = 1
+    assert run.said.count("was its directory removed or moved?") == 1
+    assert "Traceback" not in run.said
+    assert not directory.exists()
+
+
 # -- commands --------------------------------------------------------------------------
 
 
