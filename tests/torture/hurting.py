@@ -80,7 +80,7 @@ class Warm:
 
     def close(self) -> None:
         """End it."""
-        self._process.communicate(timeout=10)
+        self._process.communicate(timeout=60)
 
 
 @dataclass
