@@ -1,14 +1,12 @@
 """What is counted at the end of make torture: each kind, those hit, those lost."""
 
 import random
-from collections.abc import Callable
-from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
-import pytest
 from counting import begun, lines, summed
-from hurting import Warm, Whole, killed
+from hurting import Kind, Warm, Whole, killed
 
 
 def report(passed: bool, *given: tuple[str, dict[str, int]]) -> Any:
@@ -43,15 +41,22 @@ def test_what_was_tried_is_counted_before_it_is() -> None:
     assert kept == [("kill", {"tried": 3, "hit": 1})]
 
 
-@pytest.mark.slow
-@pytest.mark.torture
-def test_a_kill_after_the_end_is_none_and_is_tried_earlier(
-    warm: Warm, wholes: Callable[[str], Whole]
-) -> None:
-    """A run that had ended is counted neither as hit nor as one that survived."""
-    whole = wholes("train")
-    late = replace(whole, last=whole.first + 2.2 * whole.seconds)  # * 0.65, see below
-    directory, counts = whole.directory.with_name("late"), {"tried": 1}
-    killed(warm, late, directory, random.Random("late"), counts)
-    assert counts["hit"] == 1
-    assert not (directory / "summary.json").exists()
+def test_a_kill_after_the_end_is_none_and_is_tried_earlier(tmp_path: Path) -> None:
+    """A run that had ended is not counted as hit; the exit code tells, no signal."""
+    codes = [0, 0, -9]
+
+    def start(*command: str, cwd: Path) -> Any:
+        run = cwd / "run"
+        run.mkdir()  # what had ended is not there any more
+        (run / "metrics.csv").write_text("epoch\n1\n")
+        return SimpleNamespace(
+            poll=lambda: 0, send=lambda signum: True, wait=lambda: codes.pop(0), said=""
+        )
+
+    whole = Whole(Kind(()), tmp_path / "whole", first=0, last=0, seconds=0)
+    whole.directory.mkdir()
+    (whole.directory / "metrics.csv").write_text("epoch\n1\n2\n")
+    counts, warm = {"tried": 1}, SimpleNamespace(start=start)
+    killed(cast(Warm, warm), whole, tmp_path / "run", random.Random(0), counts)
+    assert counts == {"tried": 1, "hit": 1, "training": 1}
+    assert codes == []
