@@ -20,6 +20,7 @@ _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C, ten times 
 _DEEPEST = 60  # lists and mappings inside each other
 
 _NUMBERS = ("num_parameters", "steps", "best_epoch", "seconds", "samples_per_second")
+_BY_NAME = ("versions", "weights_sha256")
 """What ``summary.json`` says in numbers, beside its metrics."""
 
 
@@ -124,6 +125,9 @@ def summary(path: Path) -> dict[str, Any]:
     if not isinstance(metrics, dict):
         raise damaged(path, "it has no metrics")
     _check(metrics | {name: found.get(name) for name in _NUMBERS}, path)
+    for name in _BY_NAME:
+        if not isinstance(found.get(name, {}), dict):
+            raise damaged(path, f"{name} is {found[name]!r}, no object")
     return found
 
 

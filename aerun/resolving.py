@@ -4,6 +4,7 @@ import contextlib
 import functools
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from typing import Any
@@ -99,6 +100,20 @@ def best_device() -> str:
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def why_absent(device: str) -> str | None:
+    """Why there is no such device here, and what to do; None where there is."""
+    match = re.fullmatch(r"(auto|cpu|mps|cuda(?::(\d+))?)", device)
+    if match is None:
+        return "must be auto, cpu, cuda, cuda:N or mps."
+    if device == "mps" and not torch.backends.mps.is_available():
+        return "there is no Apple GPU here; use device=cpu or device=auto."
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        return "there is no CUDA GPU here; use device=cpu or device=auto."
+    if match[2] is not None and int(match[2]) >= (n := torch.cuda.device_count()):
+        return f"there are {n} GPUs here, counted from 0."
+    return None
 
 
 def num_weights(config: Config, shape: tuple[int, ...]) -> int:

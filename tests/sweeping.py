@@ -23,7 +23,9 @@ class Trainings:
     during: Callable[[dict[str, Any], Path], None] = lambda config, directory: None
     """Happens within each training."""
 
-    def __call__(self, config: dict[str, Any], directory: Path) -> dict[str, Any]:
+    def __call__(
+        self, config: dict[str, Any], directory: Path, adviser: Any = None
+    ) -> dict[str, Any]:
         """Train: a rate above 1 fails; the figure is the seed plus the rate."""
         seed, rate = config["seed"], config["trainer"]["lr"]
         self.done.append((seed, rate))

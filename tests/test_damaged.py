@@ -33,6 +33,8 @@ SUMMARIES = {
     '{"status": "completed"}': "it has no metrics",
     '{"status": "completed", "metrics": {"test/mse": "low"}}': "test/mse is 'low'",
     '{"status": "failed", "seconds": "12"}': "seconds is '12', no number",
+    '{"status": "failed", "versions": 3}': "versions is 3, no object",
+    '{"status": "failed", "weights_sha256": []}': "weights_sha256 is [], no object",
 }
 EVALUATIONS = {
     '{"figures": {"psnr"': "Expecting",

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -89,6 +90,7 @@ EDITS = {
     "batch": (_config("trainer.batch_size", 50), "kl of step 1: was "),
     "scaling": (_config("data.scale", [8.0]), "data.scale[0] of config.yaml"),
     "first cell": (_cell(0, "train/loss"), "train/loss of row 1 of metrics.csv: was "),
+    "no number": (_cell(0, "val/mse", math.nan), "was nan, now "),
     "last cell": (_cell(2, "val/mse"), "val/mse of epoch 3 in metrics.csv: was "),
     "row": (_last_row_gone, "epochs of summary.json: was 3, now 2"),
     "best": (_weights("best"), "best.safetensors of checkpoints: was "),
@@ -104,7 +106,7 @@ EDITS = {
 }
 
 
-QUICK = ("rate", "first cell", "best", "figure")
+QUICK = ("no number", "rate", "first cell", "best", "figure")
 
 
 @pytest.mark.parametrize("edit", [e if e in QUICK else later(e) for e in EDITS])
@@ -229,3 +231,15 @@ def test_numbers_that_count_decisions_are_not_judged():
     assert found.beyond(1.0) == Difference(
         where="step 1", name="loss", was=1.0, now=None, judged=True
     )
+
+
+def test_no_number_agrees_with_no_number_alone():
+    """A split without examples has NaN, then and now; beside a number it is off."""
+    found = Agreement(what="Rows")
+    nan = math.nan
+    found.see_all(
+        "row 1", {"a": nan, "b": nan, "c": 1.0}, {"a": nan, "b": 1.0, "c": nan}
+    )
+    assert [d.name for d in found.different] == ["b", "c"]
+    assert [d.relative for d in found.different] == [math.inf, math.inf]
+    assert found.beyond(1e9) is found.different[0]

@@ -1,6 +1,5 @@
 """Checks a composed config against the signatures that it will call."""
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -210,23 +209,13 @@ def _check_options(
 
 def _check_device(device: Any, precision: Any) -> Iterator[Mistake]:
     """A device that is asked for by name must be there; nothing falls back silently."""
-    import torch
+    from aerun.resolving import why_absent
 
-    match = re.fullmatch(r"(auto|cpu|mps|cuda(?::(\d+))?)", str(device))
-    if match is None:
-        problem = "must be auto, cpu, cuda, cuda:N or mps."
-    elif device == "mps" and not torch.backends.mps.is_available():
-        problem = "there is no Apple GPU here; use device=cpu or device=auto."
-    elif device == "mps" and precision == "float64":
+    problem = why_absent(str(device))
+    if problem is None and device == "mps" and precision == "float64":
         problem = "an Apple GPU has no double precision; use device=cpu."
-    elif str(device).startswith("cuda") and not torch.cuda.is_available():
-        problem = "there is no CUDA GPU here; use device=cpu or device=auto."
-    elif match[2] is not None and int(match[2]) >= torch.cuda.device_count():
-        number = torch.cuda.device_count()
-        problem = f"there are {number} GPUs here, counted from 0."
-    else:
-        return
-    yield Mistake(typed=f"device={device}", problem=problem)
+    if problem is not None:
+        yield Mistake(typed=f"device={device}", problem=problem)
 
 
 def check_compile(config: Mapping[str, Any]) -> list[Mistake]:

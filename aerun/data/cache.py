@@ -22,6 +22,10 @@ log = logging.getLogger("aerun")
 
 _BYTE = np.dtype(np.uint8)
 _OTHER = "%s is not what was noted of it (size, checksum), and is made again."
+_EARLIER = (
+    "%s was made by an earlier version, which noted no checksum of it, and is made "
+    "again."
+)
 
 
 def cache_folder() -> Path:
@@ -70,8 +74,10 @@ def cached(
     if not _is_whole(path, size):
         with locked(path.with_suffix(".lock"), f"{path.name} in {path.parent}"):
             if not _is_whole(path, size):
-                if path.is_file():
+                if path.is_file() and path.with_suffix(".json").exists():
                     log.warning(_OTHER, path)
+                elif path.is_file():
+                    log.info(_EARLIER, path)
                 _build(path, size, make)
     return Mapped(path, shape=shape, dtype=_BYTE)
 

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from aerun import reading
-from aerun.errors import RunDirectoryError
+from aerun.errors import DirectoryGone, RunDirectoryError
 from aerun.locks import awaited_lock
 from aerun.rundir import RunDirectory
 
@@ -68,6 +68,13 @@ class Manifest:
         """Whether the directory is that of a sweep."""
         return (self.folder / MANIFEST).is_file()
 
+    def gone(self) -> DirectoryGone:
+        """The error about one that was there when its sweep began."""
+        return DirectoryGone(
+            f"{self.folder / MANIFEST} cannot be read (it is gone); was its directory "
+            "removed or moved?"
+        )
+
     def create(self, overrides: Sequence[str], *, config_dir: str | None) -> None:
         """Begin a sweep without jobs.
 
@@ -92,6 +99,7 @@ class Manifest:
         """All jobs, by number.
 
         Raises:
+            DirectoryGone: There is no manifest any more.
             RunDirectoryError: The manifest is damaged or of a newer version.
         """
         return _jobs(self._read(), self.folder)
@@ -154,7 +162,10 @@ class Manifest:
         return awaited_lock(self.folder / f".{MANIFEST}.lock")
 
     def _read(self) -> dict[str, Any]:
-        content = reading.json_object(self.folder / MANIFEST)
+        try:
+            content = reading.json_object(self.folder / MANIFEST)
+        except FileNotFoundError:
+            raise self.gone() from None
         if content.get("format") != FORMAT:
             raise RunDirectoryError(
                 f"{self.folder / MANIFEST} has format {content.get('format')!r}; this "

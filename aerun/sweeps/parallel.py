@@ -88,6 +88,7 @@ class ParallelLauncher(Given, Launcher):
         # Without its resolvers, which are closures: every process registers its own.
         instances = Singleton.get_state()["instances"]
         parts = (self.task_function, self.hydra_context, self.config, instances)
+        listed = Manifest(str(self.config.hydra.sweep.dir)).exists
         names = [name for name in os.environ if name.startswith("AERUN_")]
         if self.here:
             names.append("CUDA_VISIBLE_DEVICES")
@@ -96,6 +97,7 @@ class ParallelLauncher(Given, Launcher):
                 number=first + index,
                 name=_directory(job) or str(first + index),
                 overrides=tuple(job),
+                listed=listed,
                 folder=os.getcwd(),
                 path=tuple(map(os.path.abspath, sys.path)),
                 environment={name: os.environ.get(name) for name in names},

@@ -26,6 +26,8 @@ class Order:
     name: str
     """Of its directory in the sweep's."""
     overrides: tuple[str, ...]
+    listed: bool
+    """Whether the sweep has a manifest, which a sweeper of others' does not write."""
     folder: str
     """The working directory of the command."""
     path: tuple[str, ...]
@@ -138,12 +140,16 @@ def _run(order: Order) -> Any:
 
     from aerun.config.places import prefer_own_launchers
     from aerun.config.records import have_whole_records
+    from aerun.sweeps.manifest import Manifest
 
     task_function, context, config, instances = pickle.loads(order.shared)
     setup_globals()
     Singleton.set_state({**Singleton.get_state(), "instances": instances})
     prefer_own_launchers()
     job = context.config_loader.load_sweep_config(config, list(order.overrides))
+    manifest = Manifest(job.hydra.sweep.dir)
+    if order.listed and not manifest.exists:  # nothing is made where it was
+        raise manifest.gone()
     with open_dict(job):
         job.hydra.job.id = f"{job.hydra.job.name}_{order.number}"
         job.hydra.job.num = order.number

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isnan
 from typing import Any
 
 _FLOOR = 1e-6  # differences are relative to the larger number, but at least to this
@@ -21,9 +22,10 @@ class Agreement:
     """In the order in which they were compared."""
 
     def see(self, where: str, name: str, was: Any, now: Any) -> None:
-        """Compare a number, or None where there is none."""
+        """Compare a number, or None or NaN where there is none."""
         self.compared += 1
-        if was != now:
+        both_none = was != was and now != now  # NaN, of a split without examples
+        if was != now and not both_none:
             self.different.append(
                 Difference(
                     where=where, name=name, was=was, now=now,
@@ -94,7 +96,8 @@ class Difference:
         if not all(isinstance(value, int | float) for value in (self.was, self.now)):
             return float("inf")
         size = max(abs(self.was), abs(self.now), _FLOOR)
-        return float(abs(self.was - self.now) / size)
+        found = float(abs(self.was - self.now) / size)
+        return float("inf") if isnan(found) else found
 
     def __str__(self) -> str:
         return f"{self.name} of {self.where}: was {self.was}, now {self.now}"

@@ -8,15 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from aerun.build import Built, build, load_data
 from aerun.compiling import missing
 from aerun.data import Data
 from aerun.errors import NotTheSame, RunDirectoryError
 from aerun.evaluation.splits import evaluate
 from aerun.options import Natural, Positive
-from aerun.resolving import best_device
+from aerun.resolving import best_device, why_absent
 from aerun.rundir import RunDirectory, resume_command
 from aerun.settling import threads
 from aerun.tables import finite
@@ -158,21 +156,13 @@ def _repeated(config: Mapping[str, Any], record: _Record) -> dict[str, Any]:
     made = deepcopy(dict(config))
     if made["device"] == "auto":
         made["device"] = record.run.read_yaml("config.yaml")["device"]
-        if not _is_there(made["device"]):
+        if why_absent(str(made["device"])) is not None:
             log.warning("There is no %s here.", made["device"])
             made["device"] = best_device()
     if made["trainer"]["compile"] and (what := missing(made["device"])):
         log.warning("The run is followed without its compiler: %s.", what)
         made["trainer"]["compile"] = False
     return made
-
-
-def _is_there(device: str) -> bool:
-    """Whether this machine has a device."""
-    kind, _, number = device.partition(":")
-    if kind == "cuda":
-        return int(number or 0) < torch.cuda.device_count()
-    return kind == "cpu" or torch.backends.mps.is_available()
 
 
 def _of_data(config: Mapping[str, Any], data: Data) -> Agreement:

@@ -38,6 +38,21 @@ def test_other_bytes_than_were_kept_are_made_again(
     assert caplog.text == ""
 
 
+def test_images_kept_by_an_earlier_version_are_said_to_be_made_again(
+    cache: Path, mine: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It noted nothing of them, so nothing is said of a size or a checksum."""
+    first = pixels(read(mine))
+    (file,) = kept(cache)
+    file.with_suffix(".json").unlink()
+    caplog.set_level("INFO")
+    np.testing.assert_array_equal(pixels(read(mine)), first)
+    said = f"{file} was made by an earlier version, which noted no checksum of it, and "
+    assert f"{said}is made again." in caplog.text
+    assert "is not what was noted" not in caplog.text
+    assert file.with_suffix(".json").is_file()
+
+
 def test_kept_bytes_that_were_only_copied_are_used(
     cache: Path, mine: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -154,6 +154,7 @@ def _report(order: Order) -> Report:
 def _order(number: int) -> Order:
     given: dict[str, Any] = {"folder": "", "path": (), "environment": {}, "level": 20}
     given |= {"leash": None, "shared": b"", "overrides": (f"seed={number}",)}
+    given["listed"] = True
     return Order(number=number, name=str(number), **given)
 
 

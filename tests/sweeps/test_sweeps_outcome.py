@@ -3,11 +3,15 @@
 import csv
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
+from sweeping import Trainings, sweep
 
 from aerun.cli import main
+
+pytest_plugins = ["sweeping"]
 
 FEW = ["experiment=smoke", "trainer.threads=1",
        "trainer.preview_every=0"]  # fmt: skip
@@ -43,3 +47,18 @@ def test_a_sweep_ends_with_its_ranking_and_a_page(
     page = (alone / "s/report.html").read_text()
     assert page.count("data:image/png") == 3
     assert "Sweep of 4 jobs: 2 runs in 2 groups" in page
+
+
+@pytest.mark.parametrize("sweeper", ["aerun", "optuna"])
+def test_a_directory_that_vanishes_is_told_once(
+    alone: Path, trainings: Trainings, capsys: pytest.CaptureFixture[str], sweeper: str
+) -> None:
+    """Removed in the middle of a job: no other is begun, nothing is made again."""
+    trainings.during = lambda config, directory: shutil.rmtree(alone / "s")
+    sweep("seed=0,1,2", f"hydra/sweeper={sweeper}", code=1)
+    told = capsys.readouterr().err
+    assert told.count("was its directory removed or moved?") == 1
+    assert f"{alone / 's/manifest.json'} cannot be read (it is gone)" in told
+    assert "Traceback" not in told
+    assert len(trainings.done) == 1
+    assert not (alone / "s").exists()

@@ -1,10 +1,12 @@
 """A warm process for all runs, and one whole run of each kind."""
 
-from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import chain
 from typing import Any
 
 import pytest
+from counting import Hurt, begun, lines, summed
 from hurting import Warm, Whole, whole_run
 from kinds import KINDS
 
@@ -33,15 +35,16 @@ def wholes(
     return whole
 
 
+@pytest.fixture
+def hurt(record_property: Callable[[str, Any], None]) -> Hurt:
+    """Counts what a test hurts, for the table at the end."""
+    return partial(begun, record_property)
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """How often runs were hurt, in what way, and how many were lost."""
-    counts: dict[str, Counter[str]] = {"tried": Counter(), "lost": Counter()}
-    for outcome in ("passed", "failed"):
-        for report in terminalreporter.getreports(outcome):
-            for name, number in dict(report.user_properties).items():
-                counts["tried"][name] += number
-                counts["lost"][name] += number * (outcome == "failed")
-    for name, tried in sorted(counts["tried"].items()):
-        lost = counts["lost"][name]
-        line = f"{name}: tried {tried}, survived {tried - lost}, lost {lost}"
-        terminalreporter.write_line(line)
+    """How often runs were hurt, in what way, how many were hit and how many lost."""
+    reports = (terminalreporter.getreports(each) for each in ("passed", "failed"))
+    if found := summed(chain.from_iterable(reports)):
+        terminalreporter.section("runs that were hurt")
+        for line in lines(found):
+            terminalreporter.write_line(line)

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from counting import Counts
 from PIL import Image
 from warm import READY
 
@@ -78,7 +80,7 @@ class Warm:
 
     def close(self) -> None:
         """End it."""
-        self._process.communicate(timeout=10)
+        self._process.communicate(timeout=60)
 
 
 @dataclass
@@ -244,31 +246,65 @@ def _time(path: Path) -> float:
     return path.stat().st_mtime
 
 
-def moment(whole: Whole, chance: random.Random) -> float:
-    """A random instant: of any that a run has, more often one of its training."""
-    if chance.random() < 0.3:
-        return chance.uniform(0, whole.seconds)
-    return chance.uniform(whole.first, whole.last)
-
-
 def killed(
-    warm: Warm, whole: Whole, directory: Path, chance: random.Random, kills: int = 1
-) -> int:
-    """Kill a run, and each that goes on with it, at random; how many times it was hit.
+    warm: Warm, whole: Whole, directory: Path, chance: random.Random, counts: Counts,
+    kills: int = 1,
+) -> None:  # fmt: skip
+    """Kill a run, and each that goes on with it, at random; each kill hits.
 
-    Whatever a kill leaves can be read.
+    Of the instants, some are any that a run has, more are of its training, after one
+    more epoch was recorded. Whatever a kill leaves can be read. A run that had ended
+    before is put back as it was, and killed earlier.
     """
-    hits = 0
+    before = directory.with_name(f"{directory.name}_before")
     for number in range(kills):
         command = (
             whole.kind.again(directory) if number else whole.kind.command(directory)
         )
-        run = warm.start(*command, cwd=directory.parent)
-        time.sleep(moment(whole, chance))
-        hits += run.send(signal.SIGKILL)
-        assert run.wait() in (-signal.SIGKILL, 0), run.said
-        check_readable(directory)
-    return hits
+        if directory.exists():
+            shutil.copytree(directory, before, symlinks=True)
+        left = 1 - recorded(whole, directory) / recorded(whole, whole.directory)
+        training = left > 0 and chance.random() < 0.7
+        span = (whole.last - whole.first) * left if training else whole.seconds
+        instant = chance.uniform(0, span)
+        for misses in range(10):
+            run = warm.start(*command, cwd=directory.parent)
+            if training and misses < 2:
+                _until_more_is_recorded(run, whole, directory)
+            time.sleep(instant / 3**misses)
+            run.send(signal.SIGKILL)
+            code = run.wait()
+            assert code in (-signal.SIGKILL, 0), run.said
+            check_readable(directory)
+            if hit(code == -signal.SIGKILL, directory, whole, counts):
+                break
+            shutil.rmtree(directory)
+            if before.exists():
+                shutil.copytree(before, directory, symlinks=True)
+        shutil.rmtree(before, ignore_errors=True)
+
+
+def recorded(whole: Whole, directory: Path) -> int:
+    """Epochs that the runs of a directory recorded so far."""
+    return sum(epochs_of(directory / job) for job in whole.kind.jobs)
+
+
+def _until_more_is_recorded(run: Run, whole: Whole, directory: Path) -> None:
+    known = recorded(whole, directory)
+    while recorded(whole, directory) <= known and run.poll() is None:
+        time.sleep(0.002)
+
+
+def hit(ended_by_it: bool, directory: Path, whole: Whole, counts: Counts) -> bool:
+    """Count a run that was hurt, if what it ended by is that; whether it is.
+
+    A signal can be sent to a process that has just ended, so its exit code tells.
+    """
+    counts["hit"] = counts.get("hit", 0) + ended_by_it
+    epochs, last = recorded(whole, directory), recorded(whole, whole.directory)
+    training = ended_by_it and 0 < epochs < last
+    counts["training"] = counts.get("training", 0) + training
+    return ended_by_it
 
 
 def go_on(warm: Warm, kind: Kind, directory: Path, options: Sequence[str] = ()) -> str:

@@ -5,10 +5,10 @@ import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from hurting import Kind, Run, Warm, Whole, check_readable, go_on
+from counting import Hurt
+from hurting import Kind, Run, Warm, Whole, check_readable, go_on, hit
 
 from aerun.sweeps.manifest import Manifest
 
@@ -59,18 +59,18 @@ def held_at(run: Run, path: Path) -> None:
     ],
 )
 def test_a_disk_that_is_full_stops_a_run_that_goes_on_later(
-    disk: Path, warm: Warm, wholes: Callable[[str], Whole],
-    record_property: Callable[[str, Any], None], when: str, name: str,
+    disk: Path, warm: Warm, wholes: Callable[[str], Whole], hurt: Hurt, when: str,
+    name: str,
 ) -> None:  # fmt: skip
     """What is to be done is said; with room it ends as if there always had been."""
     whole = wholes(name)
     directory = disk / "run"
+    counts = hurt("full disk")
     run = warm.start(*whole.kind.command(directory), cwd=disk)
     held_at(run, directory / when)
     filler = fill(disk)
     run.send(signal.SIGCONT)
-    assert run.wait() == 1, run.said
-    record_property("full disk", 1)
+    assert hit(run.wait() == 1, directory, whole, counts), run.said
     assert "No space left on device" in run.said
     assert "make room" in run.said
     assert "Traceback" not in run.said
@@ -84,18 +84,17 @@ def test_a_disk_that_is_full_stops_a_run_that_goes_on_later(
 
 @pytest.mark.torture
 def test_a_disk_that_is_full_stops_a_sweep_that_goes_on_later(
-    disk: Path, warm: Warm, wholes: Callable[[str], Whole],
-    record_property: Callable[[str, Any], None],
-) -> None:  # fmt: skip
+    disk: Path, warm: Warm, wholes: Callable[[str], Whole], hurt: Hurt
+) -> None:
     """In its second job: no job is lost, none is begun that cannot be."""
     whole = wholes("sweep")
     directory = disk / "sweep"
+    counts = hurt("full disk, sweep")
     run = warm.start(*whole.kind.command(directory), cwd=disk)
     held_at(run, directory / "1/checkpoints/last.state")
     filler = fill(disk)
     run.send(signal.SIGCONT)
-    assert run.wait() == 1, run.said
-    record_property("full disk, sweep", 1)
+    assert hit(run.wait() == 1, directory, whole, counts), run.said
     assert "No space left on device" in run.said
     assert "Traceback" not in run.said
     check_readable(directory)

@@ -3,10 +3,10 @@
 import signal
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-from hurting import Warm, Whole, go_on
+from counting import Hurt
+from hurting import Warm, Whole, go_on, hit
 
 pytestmark = pytest.mark.slow
 
@@ -42,22 +42,21 @@ LONG = [
     ],
 )
 def test_a_harmed_file_costs_no_run(
-    warm: Warm, wholes: Callable[[str], Whole],
-    record_property: Callable[[str, Any], None],
+    warm: Warm, wholes: Callable[[str], Whole], hurt: Hurt,
     harm: Callable[[Path], None], name: str, said: str,
 ) -> None:  # fmt: skip
     """It ends as if nothing had happened; a state that is not used is named."""
     whole = wholes("greedy")
     place = f"{harm.__name__} {Path(name).name}"
+    counts = hurt(f"damaged files, {place}")
     directory = whole.directory.with_name(place.replace(" ", "_"))
     run = warm.start(*whole.kind.command(directory), cwd=directory.parent)
     run.until(directory / "checkpoints/previous.state")
     run.until(directory / name)
-    assert run.send(signal.SIGKILL)
-    run.wait()
+    run.send(signal.SIGKILL)
+    assert hit(run.wait() == -signal.SIGKILL, directory, whole, counts), run.said
     harm(directory / name)
     told = go_on(warm, whole.kind, directory)
-    record_property(place, 1)
     assert said in told
     assert ("going on from" in told) == bool(said)
     whole.kind.check_equal(whole.directory, directory)

@@ -6,22 +6,21 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from typing import Any
 
 import pytest
-from hurting import Warm, Whole, check_readable, epochs_of, go_on, killed
+from counting import Hurt
+from hurting import Warm, Whole, check_readable, epochs_of, go_on, hit, killed
 from kinds import KINDS, LEVEL, long, short
 
 pytestmark = pytest.mark.slow
 
 Wholes = Callable[[str], Whole]
-Record = Callable[[str, Any], None]
 
 
 @pytest.mark.parametrize("seed", [short(0), *map(long, range(1, 15))])
 @pytest.mark.parametrize("name", KINDS)
 def test_what_is_killed_ends_as_if_it_were_not(
-    warm: Warm, wholes: Wholes, record_property: Record, name: str, seed: int
+    warm: Warm, wholes: Wholes, hurt: Hurt, name: str, seed: int
 ) -> None:
     """Tables, weights and figures of the run that goes on are those of a whole one.
 
@@ -30,8 +29,10 @@ def test_what_is_killed_ends_as_if_it_were_not(
     whole = wholes(name)
     directory = whole.directory.with_name(f"killed_{seed}")
     kills = 3 if seed % 3 == 2 else 1
-    hits = killed(warm, whole, directory, random.Random(f"{name} {seed}"), kills)
-    record_property(f"kill -9, {name}", hits)
+    counts = hurt(f"kill -9, {name}", kills)
+    chance = random.Random(f"{name} {seed}")
+    killed(warm, whole, directory, chance, counts, kills)
+    assert counts["hit"] == kills
     go_on(warm, whole.kind, directory)
     whole.kind.check_equal(whole.directory, directory)
     assert check_readable(directory) >= 5
@@ -49,7 +50,7 @@ def test_a_run_that_was_forked_is_the_command_s(warm: Warm, wholes: Wholes) -> N
 
 @pytest.mark.shared
 def test_a_run_killed_before_it_wrote_its_request_can_be_begun_again(
-    warm: Warm, wholes: Wholes, record_property: Record
+    warm: Warm, wholes: Wholes, hurt: Hurt
 ) -> None:
     """A directory that holds no request yet is taken as an empty one."""
     whole = wholes("aae")
@@ -57,7 +58,7 @@ def test_a_run_killed_before_it_wrote_its_request_can_be_begun_again(
     folder = directory / ".hydra"
     folder.mkdir(parents=True)
     (folder / ".config.yaml.part").write_text("seed: ")
-    record_property("kill -9, before the request", 1)
+    hurt("kill -9, what one before the request leaves")
     go_on(warm, whole.kind, directory)
     whole.kind.check_equal(whole.directory, directory)
 
@@ -75,7 +76,7 @@ ABOUT = [
 
 @pytest.mark.parametrize(("rows", "name", "seed"), [short(LEVEL, "greedy", 0), *ABOUT])
 def test_a_run_killed_about_a_level_s_end_ends_as_if_it_were_not(
-    warm: Warm, wholes: Wholes, record_property: Record, rows: int, name: str, seed: int
+    warm: Warm, wholes: Wholes, hurt: Hurt, rows: int, name: str, seed: int
 ) -> None:
     """The best weights of a level are what the next one builds on, kill or not.
 
@@ -83,14 +84,16 @@ def test_a_run_killed_about_a_level_s_end_ends_as_if_it_were_not(
     """
     whole = wholes(name)
     directory = whole.directory.with_name(f"at_{rows}_{seed}")
+    counts = hurt("kill -9, about a level's end")
     run = warm.start(*whole.kind.command(directory), cwd=directory.parent)
     while epochs_of(directory) < rows:
         assert run.poll() is None, run.said
         time.sleep(0.001)
     epoch = (whole.last - whole.first) / epochs_of(whole.directory)
     time.sleep(random.Random(seed).uniform(0, 1.5 * epoch))
-    record_property("kill -9, between levels", run.send(signal.SIGKILL))
-    run.wait()
+    run.send(signal.SIGKILL)
+    assert hit(run.wait() == -signal.SIGKILL, directory, whole, counts), run.said
+    assert counts["training"] == 1
     check_readable(directory)
     go_on(warm, whole.kind, directory)
     whole.kind.check_equal(whole.directory, directory)

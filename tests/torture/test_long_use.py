@@ -5,16 +5,15 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
+from counting import Hurt
 from hurting import Run, Warm, Whole, epochs_of
 
 from aerun.rundir import claim
 
 pytestmark = pytest.mark.slow
 
-Record = Callable[[str, Any], None]
 TINY = [
     "trainer.preview_every=0", "trainer.threads=1", "device=cpu", "dataset.limit=100",
     "model=simple", "model.hidden=[8]", "model.code=2",
@@ -38,9 +37,10 @@ def worked(run: Run) -> int:
 
 @pytest.mark.torture
 def test_two_thousand_epochs_hold_no_more_than_two_hundred(
-    warm: Warm, tmp_path: Path, record_property: Record
+    warm: Warm, tmp_path: Path, hurt: Hurt
 ) -> None:
     """Memory and open files stay; an epoch takes no longer than in the beginning."""
+    hurt("2,000 epochs")
     directory = tmp_path / "run"
     request = [*TINY, "trainer.epochs=2000"]
     run = warm.start(*request, f"hydra.run.dir={directory}", cwd=tmp_path)
@@ -51,7 +51,6 @@ def test_two_thousand_epochs_hold_no_more_than_two_hundred(
             time.sleep(0.01)
         seen[epochs], ticks[epochs] = held(run), worked(run)
     assert run.wait() == 0, run.said
-    record_property("2,000 epochs", 1)
     assert seen[1900][0] - seen[200][0] < 24e6
     assert seen[1900][1] == seen[200][1]
     assert ticks[1900] - ticks[1600] < 1.5 * (ticks[500] - ticks[200])
@@ -59,12 +58,11 @@ def test_two_thousand_epochs_hold_no_more_than_two_hundred(
 
 
 @pytest.mark.shared
-def test_ten_thousand_runs_do_not_slow_the_next(
-    tmp_path: Path, record_property: Record
-) -> None:
+def test_ten_thousand_runs_do_not_slow_the_next(tmp_path: Path, hurt: Hurt) -> None:
     """A directory is claimed, and linked to, without a look at the others."""
     from aerun.recording import point_latest_to
 
+    hurt("10,000 runs")
     outputs = tmp_path / "outputs" / "2026-01-01"
     outputs.mkdir(parents=True)
     for number in range(10_000):
@@ -79,7 +77,6 @@ def test_ten_thousand_runs_do_not_slow_the_next(
             point_latest_to(claim(outputs / "000001_simple_digits", exact=False))
     finally:
         os.chdir(before)
-    record_property("10,000 runs", 1)
     assert time.process_time() - began < 1
     assert (tmp_path / "outputs/latest").resolve().name == "000001_simple_digits_21"
 
@@ -89,13 +86,13 @@ def test_ten_thousand_runs_do_not_slow_the_next(
     pytest.param(50, marks=pytest.mark.torture),
 ])  # fmt: skip
 def test_starts_at_once_claim_directories_of_their_own(
-    warm: Warm, tmp_path: Path, record_property: Record, number: int
+    warm: Warm, tmp_path: Path, hurt: Hurt, number: int
 ) -> None:
     """Of real runs that all begin in the same moments, each has one of its own."""
+    hurt(f"{number} starts at once", number)
     request = [*TINY, "trainer.epochs=1"]
     runs = [warm.start(*request, cwd=tmp_path) for _ in range(number)]
     assert [run.wait(400) for run in runs] == [0] * number
-    record_property(f"{number} starts at once", number)
     found = list((tmp_path / "outputs").glob("*-*/*/summary.json"))
     assert len(found) == number
     assert all(json.loads(p.read_text())["status"] == "completed" for p in found)
@@ -105,15 +102,15 @@ def test_starts_at_once_claim_directories_of_their_own(
 
 @pytest.mark.torture
 def test_eight_real_runs_at_once_finish(
-    warm: Warm, wholes: Callable[[str], Whole], record_property: Record
+    warm: Warm, wholes: Callable[[str], Whole], hurt: Hurt
 ) -> None:
     """Side by side they are what each is alone."""
+    hurt("8 runs at once", 8)
     whole = wholes("train")
     places = [whole.directory.with_name(f"beside_{number}") for number in range(8)]
     runs = [
         warm.start(*whole.kind.command(place), cwd=place.parent) for place in places
     ]
     assert [run.wait(300) for run in runs] == [0] * 8
-    record_property("8 runs at once", 8)
     for place in places:
         whole.kind.check_equal(whole.directory, place)

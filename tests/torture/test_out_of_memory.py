@@ -1,19 +1,16 @@
 """Memory that runs out: in one job of many, and in a run that is too large."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
+from counting import Hurt
 from hurting import Warm, check_readable
 from kinds import COMMON
 
 from aerun.sweeps.manifest import Manifest
 
 pytestmark = pytest.mark.slow
-
-Record = Callable[[str, Any], None]
 
 # What the system is asked for is more than any address can name.
 HUNGRY = '''
@@ -52,13 +49,14 @@ def place(tmp_path: Path) -> Path:
 @pytest.mark.torture
 @pytest.mark.parametrize("launcher", ["serial", "joblib", "fused"])
 def test_a_job_without_memory_takes_no_other_along(
-    warm: Warm, place: Path, record_property: Record, launcher: str
+    warm: Warm, place: Path, hurt: Hurt, launcher: str
 ) -> None:
     """The others end; it is named with the reason, and goes on when there is room."""
+    counts = hurt(f"out of memory, {launcher}")
     request = ["-m", "--config-dir", "own", *JOBS, f"hydra/launcher={launcher}"]
     said = warm.done(*request, "hydra.sweep.dir=s", cwd=place, code=1)
-    record_property(f"out of memory, {launcher}", 1)
     assert "Job 1 failed (trainer.lr=0.002): out of memory" in said
+    counts["hit"] = 1
     assert "Traceback" not in said
     check_readable(place / "s")
     states = [job.state for job in Manifest(place / "s").jobs()]
@@ -69,15 +67,14 @@ def test_a_job_without_memory_takes_no_other_along(
 
 
 @pytest.mark.shared
-def test_a_run_without_memory_says_so(
-    warm: Warm, place: Path, record_property: Record
-) -> None:
+def test_a_run_without_memory_says_so(warm: Warm, place: Path, hurt: Hurt) -> None:
     """In one message; what was saved before goes on when there is room."""
+    counts = hurt("out of memory, a run")
     jobs = [text for text in JOBS if not text.startswith("trainer.lr=")]
     request = ["--config-dir", "own", *jobs, "trainer.lr=0.002", "hydra.run.dir=r"]
     said = warm.done(*request, cwd=place, code=1)
-    record_property("out of memory, a run", 1)
     assert "out of memory" in said
+    counts["hit"] = 1
     assert "Traceback" not in said
     summary = json.loads((place / "r/summary.json").read_text())
     assert summary["status"] == "failed"
@@ -89,12 +86,13 @@ def test_a_run_without_memory_says_so(
 
 @pytest.mark.torture
 def test_a_model_too_large_for_the_memory_says_so(
-    warm: Warm, tmp_path: Path, record_property: Record
+    warm: Warm, tmp_path: Path, hurt: Hurt
 ) -> None:
     """Before anything is trained."""
+    counts = hurt("out of memory, a model")
     request = [*COMMON, "model=simple", "model.hidden=[20000000]", "hydra.run.dir=r"]
     run = warm.start(*request, cwd=tmp_path, memory=6 * 2**30)
     assert run.wait() == 1, run.said
-    record_property("out of memory, a model", 1)
     assert "out of memory" in run.said
+    counts["hit"] = 1
     assert "Traceback" not in run.said

@@ -11,11 +11,14 @@ import sys
 import tempfile
 import time
 import traceback
+from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 READY = "ready"
+JUMPED = "looks at a clock that jumps: "
 
 
 def warm_up() -> None:
@@ -47,17 +50,25 @@ def carry_out(order: dict[str, Any]) -> int:
     if order["memory"] is not None:
         resource.setrlimit(resource.RLIMIT_AS, (order["memory"], order["memory"]))
     sys.argv = ["aerun", *order["arguments"]]
-    if order["clock"]:
-        let_the_clock_jump()
     from aerun.cli import console
 
-    return console()
+    if not order["clock"]:
+        return console()
+    looks = let_the_clock_jump()
+    code = console()
+    sys.stdout.write(f"{JUMPED}{next(looks)}")
+    return code
 
 
-def let_the_clock_jump() -> None:
-    """From here on each look at the time of day is hours before or after the last."""
-    right, looks = time.time, iter(range(10**9))
-    time.time = lambda: right() + (-1) ** next(looks) * 7200.0
+def let_the_clock_jump() -> Iterator[int]:
+    """From here on each look at the time of day is hours before or after the last.
+
+    What is returned counts the looks.
+    """
+    seconds, nanoseconds, looks = time.time, time.time_ns, count()
+    time.time = lambda: seconds() + (-1) ** next(looks) * 7200.0
+    time.time_ns = lambda: nanoseconds() + (-1) ** next(looks) * 7200 * 10**9
+    return looks
 
 
 def fork(order: dict[str, Any]) -> int:
