@@ -55,9 +55,9 @@ golden: $(READY)  ## accept the first steps of every experiment as they are now
 bench: $(READY)  ## our speed as ratios to a bare loop, the lecture's script and pythae
 	cd tests/bench && ../../$(BIN)/python bench.py
 
-reproduce: $(READY)  ## the figures of lecture and papers: TIER=quick, ONLY=NAME, MISSING=1
+reproduce: $(READY)  ## lecture and papers: TIER=quick, ONLY=NAME, MISSING=1, PAGES=1 (no run)
 	$(BIN)/python tests/reproduce/reproduce.py $(if $(TIER),--tier $(TIER)) \
-		$(if $(ONLY),--only $(ONLY)) $(if $(MISSING),--missing)
+		$(if $(ONLY),--only $(ONLY)) $(if $(MISSING),--missing) $(if $(PAGES),--pages)
 
 clean:  ## remove caches and builds, but no run and no environment
 	rm -rf build dist .pytest_cache .ruff_cache .mypy_cache *.egg-info

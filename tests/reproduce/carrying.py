@@ -71,6 +71,11 @@ class Place:
     patience: float = 5.0
     """Seconds between looks at a run that another process makes."""
 
+    @property
+    def gallery(self) -> Path:
+        """Where pictures are kept: beside the figures."""
+        return self.kept.with_name("gallery")
+
     def record(self, row: Row) -> Path:
         """The file of a row's figures."""
         return self.kept / f"{row.key}.json"
@@ -79,15 +84,54 @@ class Place:
         """What is kept of a row; nothing that was asked for otherwise."""
         return _read(self.record(row)) if self.record(row).exists() else {}
 
-    def folder(self, row: Row, seed: int) -> Path:
-        """Where its runs are made; other options are made elsewhere."""
-        return self.runs / row.key / row.fingerprint() / str(seed)
+    def folder(self, row: Row, seed: int, asked: str | None = None) -> Path:
+        """Where its runs are made; other options are made elsewhere.
+
+        Args:
+            row: Whose.
+            seed: Of its runs.
+            asked: The row's fingerprint, where it is known.
+        """
+        return self.runs / row.key / (asked or row.fingerprint()) / str(seed)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Standing:
+    """Where a row stands; asked for once, as what is asked takes long to compose."""
+
+    row: Row
+    asked: str
+    """Its fingerprint; empty where nothing of it is there, kept or begun."""
+    seeds: dict[str, Any]
+    """What is kept by seed: of these options, with all that figures need."""
+    stale: bool
+    """Whether something else is kept only."""
+
+
+def standing(row: Row, place: Place) -> Standing:
+    """Of one row."""
+    kept = place.found(row)
+    pictures = place.gallery.glob(f"{row.key}_*")
+    there = bool(kept) or (place.runs / row.key).exists() or any(pictures)
+    asked = row.fingerprint() if there else ""
+    seeds = _complete(row, kept, asked)
+    return Standing(row=row, asked=asked, seeds=seeds, stale=bool(kept) and not seeds)
 
 
 def complete(row: Row, place: Place) -> dict[str, Any]:
     """What is kept of a row by seed: of these options, with all that figures need."""
     kept = place.found(row)
-    if not kept or kept["asked"] != row.fingerprint():
+    return _complete(row, kept, row.fingerprint()) if kept else {}
+
+
+def finished(directory: Path) -> bool:
+    """Whether a run is there and completed."""
+    summary = directory / "summary.json"
+    return summary.exists() and bool(_read(summary)["status"] == "completed")
+
+
+def _complete(row: Row, kept: dict[str, Any], asked: str) -> dict[str, Any]:
+    if not kept or kept["asked"] != asked:
         return {}
     return {
         seed: found
@@ -174,7 +218,7 @@ def _trained(request: list[str], seed: int, directory: Path, place: Place) -> fl
     """Train, or go on; the minutes that training took in all."""
     summary = directory / "summary.json"
     own = [f"seed={seed}", f"hydra.run.dir={directory}"]
-    while not (summary.exists() and _read(summary)["status"] == "completed"):
+    while not finished(directory):
         begun = holds_run(directory)
         if not begun and directory.exists():  # killed before there was anything
             shutil.rmtree(directory)

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from carrying import Place, complete
-from targets import Figure, Row, spread
+from carrying import Standing
+from targets import Figure, spread
 
 _HEAD = """# Results
 
@@ -20,40 +20,56 @@ _COLUMNS = (
     "row", "system", "command", "figure", "taught or published", "target", "ours",
     "plain or PCA", "minutes", "verdict",
 )  # fmt: skip
+_BEGIN = "<!-- results: written by make reproduce -->"
+_END = "<!-- end of results -->"
+_NOTHING = "No figures are kept here yet; `make reproduce` fills this table."
+STALE = "stale: options changed since"
 
 
-def results(rows: Sequence[Row], place: Place) -> str:
+def results(rows: Sequence[Standing]) -> str:
     """The page."""
     lines = [_line(_COLUMNS), _line(["---"] * len(_COLUMNS))]
     whys = []
     for row in rows:
-        lines += [_line(cells) for cells in _cells(row, place)]
-        whys += list(_whys(row, place))
+        lines += [_line(cells) for cells in _cells(row)]
+        whys += list(_whys(row))
     text = _HEAD + "\n".join(lines) + "\n"
     if whys:
         text += "\n## What was not reached, and why\n\n" + "\n".join(whys) + "\n"
     return text
 
 
-def short(rows: Sequence[Row], place: Place) -> str:
-    """The README's table: a line per system, its first figure."""
+def with_section(readme: str, rows: Sequence[Standing]) -> str:
+    """A README whose section of results is that of these rows.
+
+    Raises:
+        ValueError: It has no place for that, or several.
+    """
+    before, *rest = readme.split(_BEGIN)
+    if len(rest) != 1 or rest[0].count(_END) != 1:
+        raise ValueError(f"README.md needs one {_BEGIN!r} and one {_END!r} after it")
+    return f"{before}{_BEGIN}\n\n{short(rows)}\n\n{_END}{rest[0].partition(_END)[2]}"
+
+
+def short(rows: Sequence[Standing]) -> str:
+    """The README's table: the first figure of each row of which something is kept."""
     columns = ("system", "command", "figure", "target", "ours", "verdict")
     lines = [_line(columns), _line(["---"] * len(columns))]
     for row in rows:
-        _, system, command, figure, _, target, ours, _, _, verdict = next(
-            _cells(row, place)
-        )
-        lines.append(_line([system, command, figure, target, ours, verdict]))
-    return "\n".join(lines)
+        if row.seeds or row.stale:
+            _, system, command, figure, _, target, ours, _, _, verdict = next(
+                _cells(row)
+            )
+            lines.append(_line([system, command, figure, target, ours, verdict]))
+    return "\n".join(lines) if len(lines) > 2 else _NOTHING
 
 
-def _cells(row: Row, place: Place) -> Iterator[list[str]]:
-    found = complete(row, place)
-    stale = bool(place.found(row)) and not found
+def _cells(standing: Standing) -> Iterator[list[str]]:
+    row, found = standing.row, standing.seeds
     for number, figure in enumerate(row.figures):
         first = number == 0
         yield [
-            f"`{row.key}`" if first else "",
+            f'<a id="{row.key}"></a>`{row.key}`' if first else "",
             row.system if first else "",
             f"`{row.command}`" if first else "",
             figure.name,
@@ -62,7 +78,7 @@ def _cells(row: Row, place: Place) -> Iterator[list[str]]:
             _ours(figure, found),
             _plain(figure, found),
             _minutes(found) if first else "",
-            "stale: options changed since" if stale else _verdict(figure, found),
+            STALE if standing.stale else _verdict(figure, found),
         ]
 
 
@@ -104,12 +120,12 @@ def _verdict(figure: Figure, found: dict[str, Any]) -> str:
     return figure.verdict(_values(figure, found)) if found else "not run"
 
 
-def _whys(row: Row, place: Place) -> Iterator[str]:
-    found = complete(row, place)
-    for figure in row.figures:
+def _whys(standing: Standing) -> Iterator[str]:
+    found = standing.seeds
+    for figure in standing.row.figures:
         if found and figure.verdict(_values(figure, found)) == "not reached":
             why = figure.why or "not analysed yet"
-            yield f"- `{row.key}`, {figure.name}: {why}."
+            yield f"- `{standing.row.key}`, {figure.name}: {why}."
 
 
 def _line(cells: Sequence[str]) -> str:

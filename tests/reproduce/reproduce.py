@@ -13,8 +13,19 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
-from carrying import Commands, Failed, Place, carry_out, keep, seeds_left
-from pages import results
+from carrying import (
+    Commands,
+    Failed,
+    Place,
+    Standing,
+    carry_out,
+    keep,
+    seeds_left,
+    standing,
+)
+from gallery import draw, gallery
+from pages import results, with_section
+from pictures import read_pictures
 from targets import ROOT, Row, read
 
 from aerun.progress import progress_bar
@@ -26,7 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     rows = read()
     asked = _parser([row.key for row in rows]).parse_args(arguments)
     commands = Commands()
-    place = Place(runs=asked.runs.resolve(), kept=asked.results.resolve(), run=commands)
+    docs = asked.docs.resolve()
+    place = Place(runs=asked.runs.resolve(), kept=docs / "results", run=commands)
     wanted = [
         row
         for row in rows
@@ -44,9 +56,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ]
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     failed = 0 if asked.pages else _run(work, place, asked.jobs, commands)
-    asked.page.write_text(results(rows, place), encoding="utf-8")
-    print(f"Written: {asked.page}")
+    standings = [standing(row, place) for row in rows]
+    for said in draw(standings, read_pictures(rows), place):
+        print(f"Not drawn: {said}", file=sys.stderr)
+    for path, text in pages(standings, place).items():
+        path.write_text(text, encoding="utf-8")
+        print(f"Written: {path}")
     return min(failed, 1)
+
+
+def pages(standings: Sequence[Standing], place: Place) -> dict[Path, str]:
+    """What is generated from figures and pictures that are kept, by its file.
+
+    Args:
+        standings: Of all rows.
+        place: Whose pages lie beside the figures, and the README above them.
+    """
+    pictures = read_pictures([standing.row for standing in standings])
+    docs = place.kept.parent
+    readme = docs.parent / "README.md"
+    return {
+        docs / "results.md": results(standings),
+        docs / "gallery.md": gallery(standings, pictures, place),
+        readme: with_section(readme.read_text(encoding="utf-8"), standings),
+    }
 
 
 def _parser(keys: Sequence[str]) -> argparse.ArgumentParser:
@@ -59,8 +92,7 @@ def _parser(keys: Sequence[str]) -> argparse.ArgumentParser:
     add("--jobs", type=int, default=num_cores(), help="rows at a time")
     add("--pages", action="store_true", help="run nothing, only write the pages")
     add("--runs", type=Path, default=ROOT / "outputs/reproduce")
-    add("--results", type=Path, default=ROOT / "docs/results")
-    add("--page", type=Path, default=ROOT / "docs/results.md")
+    add("--docs", type=Path, default=ROOT / "docs", help="figures, pages, pictures")
     return parser
 
 

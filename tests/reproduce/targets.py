@@ -103,7 +103,7 @@ class Row:
     @property
     def command(self) -> str:
         """What a reader types."""
-        return " ".join(["aerun", *(_quoted(text) for text in self.request)])
+        return command(self.request)
 
     @property
     def needed(self) -> set[str]:
@@ -154,6 +154,16 @@ def read(path: Path = TARGETS) -> list[Row]:
 def spread(values: Sequence[float]) -> tuple[float, float | None]:
     """Mean and, of several, standard deviation."""
     return fmean(values), stdev(values) if len(values) > 1 else None
+
+
+def command(request: Sequence[str]) -> str:
+    """What a reader types for a request."""
+    return " ".join(["aerun", *(_quoted(text) for text in request)])
+
+
+def on_last(request: Sequence[str]) -> str:
+    """What a reader types for a task on the run that was made last."""
+    return command([request[0], "run=last", *request[1:]])
 
 
 def _quoted(text: str) -> str:

@@ -1,81 +1,20 @@
 """Reproduction: what rows ask for can be run, and pages say what was found."""
 
-import json
 import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
-from carrying import Commands, Failed, Place, carry_out, keep, seeds_left
+from carrying import Commands, Failed, Place, carry_out, keep, seeds_left, standing
 from making import later
 from pages import results, short
-from reproduce import main
+from pretending import row
 from targets import Figure, Row, read, spread
 
 from aerun.config.check import check
-from aerun.errors import RunDirectoryError
-from aerun.rundir import RunDirectory
 
 ROWS = read()
-
-
-class Runs:
-    """Stands for the command: writes what runs leave, and can be killed."""
-
-    def __init__(self, **metrics: float) -> None:
-        self.metrics, self.asked = metrics, list[list[str]]()
-        self.dies = self.busy = 0
-
-    def __call__(self, *arguments: str) -> str:
-        self.asked.append(list(arguments))
-        given = dict(text.split("=", 1) for text in arguments if "=" in text)
-        folder = Path(given.get("run") or given["hydra.run.dir"])
-        if given.get("task") not in (None, "resume"):
-            made = folder / given["task"]
-            made.mkdir()
-            figures = {"nll": {"value": 90.0}, "said": {"value": None}}
-            (made / "evaluation.json").write_text(json.dumps({"figures": figures}))
-            return f"{made}\n"
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "config.yaml").write_text("")
-        if self.busy:
-            self.busy -= 1
-            with RunDirectory(folder).lock():
-                try:
-                    with RunDirectory(folder).lock():
-                        raise AssertionError("two processes hold one run")
-                except RunDirectoryError as error:
-                    raise Failed(str(error)) from None
-        if self.dies:
-            self.dies -= 1
-            raise Failed("killed")
-        summary = {"status": "completed", "seconds": 90, "metrics": self.metrics}
-        summary["versions"] = {"torch": "2"}
-        (folder / "summary.json").write_text(json.dumps(summary))
-        return f"{folder}\n"
-
-
-def row(**changes: Any) -> Row:
-    """A row of two runs and a task, with two figures."""
-    figures = [
-        Figure(name="mse", of="test/mse", at_most=0.2, plain="plain/test/mse"),
-        Figure(name="NLL", of="evaluate/nll", at_most=91, published=86, source="B"),
-    ]
-    about: dict[str, Any] = {
-        "key": "mine", "system": "Mine", "section": 1, "tier": "quick", "seeds": 2,
-        "request": ["model=vae"], "beside": {"plain": ["model=simple"]},
-        "tasks": {"evaluate": ["task=evaluate"]}, "figures": figures,
-    }  # fmt: skip
-    return Row(**{**about, **changes})
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Place:
-    """Folders of its own, and a command that only pretends."""
-    runs: Any = Runs(**{"test/mse": 0.1})
-    return Place(runs=tmp_path / "runs", kept=tmp_path / "kept", run=runs, patience=0.0)
 
 
 @pytest.mark.parametrize(
@@ -184,7 +123,7 @@ def test_what_is_kept_is_known_by_what_was_asked(place: Place) -> None:
     assert keep(mine, 1, changed, place) == "differs: test/mse 0.3, kept 0.1"
     other = replace(mine, request=["model=vae", "model.code=3"])
     assert seeds_left(other, place, 10) == [0, 1]
-    assert "stale: options changed since" in results([other], place)
+    assert "stale: options changed since" in results([standing(other, place)])
     number = len(place.run.asked)  # type: ignore[attr-defined]
     keep(other, 0, carry_out(other, 0, place), place)
     assert "model.code=3" in place.run.asked[number]  # type: ignore[attr-defined]
@@ -198,7 +137,7 @@ def test_a_new_figure_asks_for_the_seeds_again(place: Place) -> None:
     figure = Figure(name="angle", of="test/angle", at_most=1)
     more = replace(mine, figures=[*mine.figures, figure])
     assert seeds_left(more, place, 1) == [0]
-    assert "| angle |" in results([more], place)
+    assert "| angle |" in results([standing(more, place)])
 
 
 def test_what_is_no_number_is_missing(place: Place) -> None:
@@ -233,7 +172,7 @@ def test_what_is_plain_is_in_the_units_of_its_figure(place: Place) -> None:
     figure = Figure(name="sum", of="test/mse", times=10, at_most=2, plain="test/mse")
     mine = row(figures=[figure])
     keep(mine, 0, carry_out(mine, 0, place), place)
-    assert "| at most 2 | 1 | 1 |" in results([mine], place)
+    assert "| at most 2 | 1 | 1 |" in results([standing(mine, place)])
 
 
 def test_the_page_shows_mean_deviation_target_and_verdict(place: Place) -> None:
@@ -242,8 +181,9 @@ def test_the_page_shows_mean_deviation_target_and_verdict(place: Place) -> None:
     keep(mine, 0, carry_out(mine, 0, place), place)
     place.run.metrics["test/mse"] = 0.5  # type: ignore[attr-defined]
     keep(mine, 1, carry_out(mine, 1, place), place)
-    lines = results([mine, row(key="later")], place).splitlines()
-    (first,) = [line for line in lines if line.startswith("| `mine`")]
+    of = [standing(each, place) for each in (mine, row(key="later"))]
+    lines = results(of).splitlines()
+    (first,) = [line for line in lines if "`mine`" in line and "`aerun" in line]
     assert "| mse |  | at most 0.2 | 0.3 +- 0.28 (2) | 0.3 |" in first
     assert first.endswith("| not reached |")
     (second,) = [line for line in lines if "NLL" in line and "90" in line]
@@ -251,21 +191,14 @@ def test_the_page_shows_mean_deviation_target_and_verdict(place: Place) -> None:
     assert second.endswith("| within the scaled target |")
     assert lines[-1] == "- `mine`, mse: not analysed yet."
     assert sum(line.endswith("| not run |") for line in lines) == 2
-    assert "| Mine | `aerun model=vae` | mse | at most 0.2 |" in short([mine], place)
+    assert "| Mine | `aerun model=vae` | mse | at most 0.2 |" in short(of)
+    assert len(short(of).splitlines()) == 3
 
 
 def test_of_one_seed_there_is_no_deviation() -> None:
     """And of several it is that of a sample."""
     assert spread([2.0]) == (2.0, None)
     assert spread([1.0, 3.0]) == (2.0, pytest.approx(math.sqrt(2)))
-
-
-def test_the_pages_can_be_written_without_a_run(tmp_path: Path) -> None:
-    """From what is kept; every row of the targets is on them."""
-    page = tmp_path / "page.md"
-    assert main(["--pages", "--page", str(page)]) == 0
-    text = page.read_text()
-    assert all(f"| `{row.key}` |" in text for row in ROWS)
 
 
 @pytest.mark.slow
