@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hurting import Kind, Run, Warm, Whole, check_readable, go_on
+from commanding import Run, Warm
+from hurting import Kind, Whole, check_readable, go_on
 
 from aerun.sweeps.manifest import Manifest
 

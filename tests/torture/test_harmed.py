@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hurting import Warm, Whole, go_on
+from commanding import Warm
+from hurting import Whole, go_on
 
 pytestmark = pytest.mark.slow
 

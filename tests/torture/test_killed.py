@@ -9,7 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hurting import Warm, Whole, check_readable, epochs_of, go_on, killed
+from commanding import Warm
+from hurting import Whole, check_readable, epochs_of, go_on, killed
 from kinds import KINDS, LEVEL, long, short
 
 pytestmark = pytest.mark.slow

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hurting import Run, Warm, Whole, epochs_of
+from commanding import Run, Warm
+from hurting import Whole, epochs_of
 
 from aerun.rundir import claim
 

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hurting import Warm, check_readable
+from commanding import Warm
+from hurting import check_readable
 from kinds import COMMON
 
 from aerun.sweeps.manifest import Manifest

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hurting import Warm, Whole, check_readable, go_on
+from commanding import Warm
+from hurting import Whole, check_readable, go_on
 
 pytestmark = pytest.mark.slow
 
