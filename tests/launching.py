@@ -20,6 +20,13 @@ def case(launcher: str, *more: str) -> Any:
     return pytest.param(launcher, *more, marks=absent, id="-".join([launcher, *more]))
 
 
+TWO = {
+    "joblib": "hydra.launcher.n_jobs=2",
+    "submitit_local": "hydra.launcher.n_jobs=2",
+    "ray": "hydra.launcher.init={num_cpus: 2}",
+}
+"""Has a launcher work at two jobs at a time, however many cores there are."""
+
 PARALLEL = [case(launcher) for launcher in _EXTRAS]
 """Launchers with processes of their own."""
 
@@ -38,7 +45,7 @@ def moody(out, model, *, mood: str):
             os.kill(os.getpid(), signal.SIGKILL)
         if mood == "slow" and not pathlib.Path("hurry").exists():
             pathlib.Path(f"{os.getpid()}.slow").touch()
-            time.sleep(0.05)
+            time.sleep(0.2)
     return out.code.square().flatten(1).sum(1)
 '''
 OPTION = """

@@ -29,7 +29,7 @@ class Moody:
             os.kill(os.getpid(), signal.SIGKILL)
         if self.mood == "slow" and not pathlib.Path("hurry").exists():
             pathlib.Path(f"{os.getpid()}.slow").touch()
-            time.sleep(0.02)
+            time.sleep(0.2)
 '''
 
 

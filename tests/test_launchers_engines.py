@@ -9,6 +9,7 @@ from commanding import Run, Warm
 from launching import (
     PARALLEL,
     SMALL,
+    TWO,
     case,
     is_alive,
     own_part,
@@ -100,9 +101,10 @@ def test_a_stopped_sweep_leaves_no_process_and_goes_on(
 ) -> None:
     """Workers save what they are at and end, even where the command died."""
     mine = own_part(tmp_path)
-    chosen = (f"hydra/launcher={launcher}", "hydra.sweep.dir=sweep", "seed=0,1,2")
+    chosen = (f"hydra/launcher={launcher}", TWO[launcher], "hydra.sweep.dir=sweep")
     long = ("trainer.epochs=200", "trainer.checkpoint_every=1h", "dataset.limit=100",
-            "trainer.preview_every=0", "regularizer.moody.mood=slow")  # fmt: skip
+            "trainer.preview_every=0", "regularizer.moody.mood=slow",
+            "seed=0,1,2")  # fmt: skip
     run = warm.start("-m", *mine, *long, *chosen, cwd=tmp_path, apart=True)
     workers = _slow_ones(tmp_path, run)
     stop(run, how)
