@@ -50,6 +50,7 @@ class Warm:
         *arguments: str,
         cwd: Path,
         apart: bool = False,
+        pictures: bool = True,
         memory: int | None = None,
         clock: bool = False,
     ) -> "Run":
@@ -59,6 +60,7 @@ class Warm:
             arguments: Of the command.
             cwd: Where.
             apart: Whether its two outputs are, or one as on a terminal.
+            pictures: Whether it draws, for tests that look at some.
             memory: Bytes of addresses that it may have.
             clock: Whether the time of day jumps back and forth.
         """
@@ -67,15 +69,20 @@ class Warm:
         err = out.with_suffix(".err") if apart else out
         process = self.ask(
             arguments=arguments, cwd=str(cwd), out=str(out), err=str(err),
-            env=_environment(), memory=memory, clock=clock,
+            env=_environment(), pictures=pictures, memory=memory, clock=clock,
         )  # fmt: skip
         return Run(self, process, out, err)
 
     def done(
-        self, *arguments: str, cwd: Path, code: int = 0, seconds: float = 120
+        self,
+        *arguments: str,
+        cwd: Path,
+        code: int = 0,
+        seconds: float = 120,
+        pictures: bool = True,
     ) -> str:
         """What a command prints that ends with an exit code, in so many seconds."""
-        run = self.start(*arguments, cwd=cwd)
+        run = self.start(*arguments, cwd=cwd, pictures=pictures)
         assert run.wait(seconds) == code, run.said
         return run.said
 

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from commanding import Warm
@@ -62,7 +63,8 @@ def test_twelve_jobs_of_which_two_fail(warm: Warm, tmp_path: Path) -> None:
     asked = ["seed=0,1", "trainer.lr=0.001,0.002,0.003,0.004,0.005,1e30",
              "model=linear", "trainer.epochs=2", "trainer.threads=1",
              "trainer.preview_every=0"]  # fmt: skip
-    said = warm.done("-m", *asked, "hydra.sweep.dir=s", cwd=tmp_path, code=1)
+    quick: Any = {"cwd": tmp_path, "pictures": False}
+    said = warm.done("-m", *asked, "hydra.sweep.dir=s", **quick, code=1)
     states = [job.state for job in Manifest(tmp_path / "s").jobs()]
     assert states == 2 * (5 * ["completed"] + ["failed"])
     for job, seed in ((5, 0), (11, 1)):
@@ -71,10 +73,10 @@ def test_twelve_jobs_of_which_two_fail(warm: Warm, tmp_path: Path) -> None:
             f"  job {job} (seed={seed} trainer.lr=1e+30): train/"
         )
     assert said.index("Job 5 failed") < said.index("Job 6 (of 12)")
-    again = warm.done("task=resume", "run=s", cwd=tmp_path, code=1)
+    again = warm.done("task=resume", "run=s", **quick, code=1)
     assert again.count("(of 12): ") == 2
     other = "trainer.lr=0.001,0.002,0.003,0.004,0.005,0.006"
-    said = warm.done("task=resume", "run=s", other, cwd=tmp_path)
+    said = warm.done("task=resume", "run=s", other, **quick)
     assert said.count("(of 14): ") == 2
     assert len(untimed(tmp_path / "s")) == 14
 
