@@ -24,7 +24,7 @@ class Warm:
 
     def __init__(self, folder: Path) -> None:
         """Start it; what commands print is kept in a folder."""
-        self.folder, self._number = folder, 0
+        self.folder, self._runs = folder, list[Run]()
         self._process = subprocess.Popen(
             [sys.executable, Path(__file__).with_name("warm.py")],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
@@ -64,14 +64,14 @@ class Warm:
             memory: Bytes of addresses that it may have.
             clock: Whether the time of day jumps back and forth.
         """
-        self._number += 1
-        out = self.folder / f"{self._number}.out"
+        out = self.folder / f"{len(self._runs)}.out"
         err = out.with_suffix(".err") if apart else out
         process = self.ask(
             arguments=arguments, cwd=str(cwd), out=str(out), err=str(err),
             env=_environment(), pictures=pictures, memory=memory, clock=clock,
         )  # fmt: skip
-        return Run(self, process, out, err)
+        self._runs.append(Run(self, process, out, err))
+        return self._runs[-1]
 
     def done(
         self,
@@ -87,7 +87,9 @@ class Warm:
         return run.said
 
     def close(self) -> None:
-        """End it."""
+        """End it, and what tests that failed left behind."""
+        for run in self._runs:
+            run.send(signal.SIGKILL, to_all=True)
         self._process.communicate(timeout=10)
 
 
@@ -149,7 +151,11 @@ class Run:
     def until(self, path: Path, seconds: float = 120) -> None:
         """Wait until a file is there."""
         until = time.monotonic() + seconds
-        while not path.exists():
-            assert self.poll() is None, self.said + self.told
-            assert time.monotonic() < until, f"{path} does not come"
-            time.sleep(0.002)
+        while time.monotonic() < until:
+            alive = self.poll() is None
+            for _ in range(20):  # asking takes longer than looking
+                if path.exists():
+                    return
+                time.sleep(0.002)
+            assert alive, self.said + self.told
+        raise AssertionError(f"{path} does not come")
