@@ -180,12 +180,17 @@ def fastest(times: Mapping[int, Sequence[float]]) -> int:
 
 def _is_worth_compiling(config: Config, data: Data) -> bool:
     """Try it for trainings of many minutes; what does not compile stays as it is."""
-    if num_weights(config, data.spec.shape) > _LARGE:
-        return False
     planned = planned_steps(config, data)
+    if planned < _FEW or num_weights(config, data.spec.shape) > _LARGE:
+        return False
     try:
         with torch.random.fork_rng(devices=[]):
-            plain = _seconds(_steps(config, data))
+            steps = _steps(config, data)
+            began = time.perf_counter()
+            next(steps)  # takes longer than any other
+            if planned * (time.perf_counter() - began) < _MANY_SECONDS:
+                return False
+            plain = _seconds(steps)
             if planned * plain < _MANY_SECONDS:
                 return False
             log.info("Compiling, to see whether that is faster ...")

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from commanding import Warm
 from hydra._internal import defaults_list
 from making import compose, draw_nothing, make
 
@@ -124,6 +125,14 @@ def judge_of_digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setenv("AERUN_CACHE", str(folder))
         judge(load_data(compose("dataset=digits")))
     return folder
+
+
+@pytest.fixture(scope="session")
+def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:
+    """What starts commands quickly, in processes of their own."""
+    made = Warm(tmp_path_factory.mktemp("said"))
+    yield made
+    made.close()
 
 
 @pytest.fixture

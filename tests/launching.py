@@ -1,15 +1,13 @@
 """Sweeps in a process of their own, under any launcher, and what they leave."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
+from commanding import Run, Warm
 
 _EXTRAS = {"joblib": "joblib", "submitit_local": "submitit", "ray": "ray"}
 
@@ -21,6 +19,13 @@ def case(launcher: str, *more: str) -> Any:
     absent = pytest.mark.skipif(find_spec(extra) is None, reason=reason)
     return pytest.param(launcher, *more, marks=absent, id="-".join([launcher, *more]))
 
+
+TWO = {
+    "joblib": "hydra.launcher.n_jobs=2",
+    "submitit_local": "hydra.launcher.n_jobs=2",
+    "ray": "hydra.launcher.init={num_cpus: 2}",
+}
+"""Has a launcher work at two jobs at a time, however many cores there are."""
 
 PARALLEL = [case(launcher) for launcher in _EXTRAS]
 """Launchers with processes of their own."""
@@ -40,7 +45,7 @@ def moody(out, model, *, mood: str):
             os.kill(os.getpid(), signal.SIGKILL)
         if mood == "slow" and not pathlib.Path("hurry").exists():
             pathlib.Path(f"{os.getpid()}.slow").touch()
-            time.sleep(0.05)
+            time.sleep(0.2)
     return out.code.square().flatten(1).sum(1)
 '''
 OPTION = """
@@ -59,43 +64,21 @@ def own_part(folder: Path) -> list[str]:
     return ["--config-dir", "own", "regularizer=[moody]"]
 
 
-def started(folder: Path, *arguments: str, **options: Any) -> "subprocess.Popen[str]":
-    """The command, begun in a folder, in a process group of its own."""
-    root = str(Path(__file__).parents[1])
-    path = os.pathsep.join([root, os.environ.get("PYTHONPATH", "")])
-    return subprocess.Popen(
-        [sys.executable, "-m", "aerun", *arguments],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        **options,
-    )
-
-
-def swept(folder: Path, *arguments: str) -> tuple[int, str, str]:
+def swept(warm: Warm, folder: Path, *arguments: str) -> tuple[int, str, str]:
     """Exit code and both outputs of a sweep in a folder."""
-    process = started(folder, *arguments)
-    out, err = process.communicate(timeout=300)
-    return process.returncode, out, err
+    run = warm.start(*arguments, cwd=folder, apart=True)
+    return run.wait(300), run.said, run.told
 
 
-def stop(process: "subprocess.Popen[str]", how: str) -> None:
+def stop(run: Run, how: str) -> None:
     """End a sweep by Ctrl-C, which it tells how to go on after, or by kill -9."""
     if how == "Ctrl-C":
-        os.killpg(process.pid, signal.SIGINT)
-        _, said = process.communicate(timeout=60)
-        assert process.returncode == 130, said
-        assert "Continue with: aerun task=resume" in said
+        run.send(signal.SIGINT, to_all=True)
+        assert run.wait(60) == 130, run.told
+        assert "Continue with: aerun task=resume" in run.told
         return
-    process.kill()
-    process.wait()
-    assert process.stdout is not None
-    assert process.stderr is not None
-    process.stdout.close()  # workers may hold the other ends yet
-    process.stderr.close()
+    run.send(signal.SIGKILL)
+    assert run.wait() == -signal.SIGKILL
 
 
 def is_alive(pid: str) -> bool:

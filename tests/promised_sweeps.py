@@ -148,3 +148,12 @@ PROMISES = {
     "On Slurm": _slurm,
     "On Ray": _clusters,
 }
+
+UNPICTURED = {
+    "A grid of values",
+    "Presets",
+    "Stopping and going on",
+    "Jobs that fail",
+    "Options of a search",
+}
+"""Sections with many jobs, of which nothing is said but what they came to."""

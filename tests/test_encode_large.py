@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from test_large_folder import PEAK, ask, need_room
 
-pytestmark = pytest.mark.slow
+# It measures memory, whoever else works on the cores.
+pytestmark = [pytest.mark.slow, pytest.mark.shared]
 
 NUMBER, SIDE = 100_000, 64
 BLOCK = 5_000

@@ -5,7 +5,8 @@ import time
 from pathlib import Path
 
 import pytest
-from launching import is_alive, started, states, stop, swept
+from commanding import Warm
+from launching import is_alive, states, stop, swept
 
 pytestmark = [pytest.mark.slow, pytest.mark.shared]
 pytest.importorskip("greenlet", reason="needs pip install 'aerun[fused]'")
@@ -28,7 +29,7 @@ class Moody:
             os.kill(os.getpid(), signal.SIGKILL)
         if self.mood == "slow" and not pathlib.Path("hurry").exists():
             pathlib.Path(f"{os.getpid()}.slow").touch()
-            time.sleep(0.02)
+            time.sleep(0.2)
 '''
 
 
@@ -61,12 +62,14 @@ def _numbers(table: str) -> list[float]:
     return [float(text) for row in table.split()[1:] for text in row.split(",")]
 
 
-def test_a_fused_sweep_gives_the_figures_of_a_serial_one(tmp_path: Path) -> None:
+def test_a_fused_sweep_gives_the_figures_of_a_serial_one(
+    warm: Warm, tmp_path: Path
+) -> None:
     """Two kinds of model in groups, one job that no other is like; one that fails."""
     eight = ("-m", "model=simple,vae", "seed=0,1", "trainer.lr=0.01,1e200", *SMALL)
     codes = [
-        swept(tmp_path, *eight, "hydra.sweep.dir=serial")[0],
-        (fused := swept(tmp_path, *eight, *FUSED, "hydra.sweep.dir=fused"))[0],
+        swept(warm, tmp_path, *eight, "hydra.sweep.dir=serial")[0],
+        (fused := swept(warm, tmp_path, *eight, *FUSED, "hydra.sweep.dir=fused"))[0],
     ]
     assert codes == [1, 1], fused
     assert "8 jobs are trained as 2 models." in fused[1]
@@ -78,18 +81,20 @@ def test_a_fused_sweep_gives_the_figures_of_a_serial_one(tmp_path: Path) -> None
     assert "lower trainer.lr" in log
     assert "Job 0 " not in log, "every log is of one job"
     code, out, err = swept(
-        tmp_path, "task=resume", "run=fused", "trainer.lr=0.01,0.001"
+        warm, tmp_path, "task=resume", "run=fused", "trainer.lr=0.01,0.001"
     )
     assert code == 0, err
     assert "4 jobs are trained as 2 models." in out
 
 
-def test_a_job_that_takes_the_process_along_stops_no_other(tmp_path: Path) -> None:
+def test_a_job_that_takes_the_process_along_stops_no_other(
+    warm: Warm, tmp_path: Path
+) -> None:
     """The others of its group go on alone."""
     mine = _own_tracker(tmp_path)
     moods = "tracker.mood=calm,dead,quiet"
     code, out, err = swept(
-        tmp_path, "-m", *mine, moods, *SMALL, *FUSED, "hydra.sweep.dir=sweep"
+        warm, tmp_path, "-m", *mine, moods, *SMALL, *FUSED, "hydra.sweep.dir=sweep"
     )
     assert code == 1, err
     assert "3 jobs are trained as 1 model." in out
@@ -100,18 +105,18 @@ def test_a_job_that_takes_the_process_along_stops_no_other(tmp_path: Path) -> No
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
 @pytest.mark.parametrize("how", ["Ctrl-C", "kill -9"])
-def test_a_stopped_fused_sweep_goes_on(tmp_path: Path, how: str) -> None:
+def test_a_stopped_fused_sweep_goes_on(warm: Warm, tmp_path: Path, how: str) -> None:
     """Every job of the group saves its state; the whole is as if uninterrupted."""
     mine = _own_tracker(tmp_path)
     long = ("trainer.epochs=60", "trainer.checkpoint_every=1h", "seed=0,1,2")
     asked = ("-m", *mine, *SMALL[1:], *long, "tracker.mood=slow", *FUSED)
-    process = started(tmp_path, *asked, "hydra.sweep.dir=sweep")
+    run = warm.start(*asked, "hydra.sweep.dir=sweep", cwd=tmp_path, apart=True)
     until = time.monotonic() + 120
     while not (found := list(tmp_path.glob("*.slow"))):
         assert time.monotonic() < until
-        assert process.poll() is None, process.communicate()
+        assert run.poll() is None, run.told
         time.sleep(0.05)
-    stop(process, how)
+    stop(run, how)
     while is_alive(found[0].stem):
         assert time.monotonic() < until + 60
         time.sleep(0.1)
@@ -121,10 +126,10 @@ def test_a_stopped_fused_sweep_goes_on(tmp_path: Path, how: str) -> None:
     assert all(summary["steps"] > 0 for summary in saved)
     assert all(summary["epochs"] < 60 for summary in saved)
     (tmp_path / "hurry").touch()
-    code, out, err = swept(tmp_path, *mine[:2], "task=resume", "run=sweep")
+    code, out, err = swept(warm, tmp_path, *mine[:2], "task=resume", "run=sweep")
     assert code == 0, err
     assert "3 jobs are trained as 1 model." in out
     assert states(sweep) == ["completed"] * 3
-    code, _, err = swept(tmp_path, *asked, "hydra.sweep.dir=whole")
+    code, _, err = swept(warm, tmp_path, *asked, "hydra.sweep.dir=whole")
     assert code == 0, err
     _equal_but_for_rounding(sweep, tmp_path / "whole")

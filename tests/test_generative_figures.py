@@ -6,7 +6,11 @@ import aerun
 from aerun.build import load_data
 from aerun.evaluation.judge import class_figures, judge
 
-pytestmark = [pytest.mark.slow, pytest.mark.shared]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.shared,
+    pytest.mark.usefixtures("unpictured"),
+]
 
 
 def _run(tmp_path, *overrides):

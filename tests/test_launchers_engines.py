@@ -3,18 +3,18 @@
 import json
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
+from commanding import Run, Warm
 from launching import (
     PARALLEL,
     SMALL,
+    TWO,
     case,
     is_alive,
     own_part,
     results,
     rows,
-    started,
     states,
     stop,
     swept,
@@ -26,21 +26,21 @@ EIGHT = ("-m", "model=simple,vae", "seed=0,1", "trainer.lr=0.01,0.001", *SMALL)
 
 
 @pytest.fixture(scope="module")
-def serial(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def serial(warm: Warm, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A sweep of eight jobs one after another, in the command's own process."""
     folder = tmp_path_factory.mktemp("serial")
-    code, _, err = swept(folder, *EIGHT, "hydra.sweep.dir=sweep")
+    code, _, err = swept(warm, folder, *EIGHT, "hydra.sweep.dir=sweep")
     assert code == 0, err
     return folder / "sweep"
 
 
 @pytest.mark.parametrize("launcher", PARALLEL)
 def test_every_launcher_gives_the_same_figures(
-    serial: Path, tmp_path: Path, launcher: str
+    warm: Warm, serial: Path, tmp_path: Path, launcher: str
 ) -> None:
     """Eight jobs, each the same bits, and summary.csv but for its times; quiet."""
     chosen = (f"hydra/launcher={launcher}", "hydra.sweep.dir=sweep")
-    code, out, err = swept(tmp_path, "-q", *EIGHT, *chosen)
+    code, out, err = swept(warm, tmp_path, "-q", *EIGHT, *chosen)
     assert code == 0, err
     assert out == f"{tmp_path / 'sweep'}\n"
     assert len(results(serial)) == 8
@@ -50,12 +50,14 @@ def test_every_launcher_gives_the_same_figures(
 
 
 @pytest.mark.parametrize("launcher", PARALLEL)
-def test_failing_and_dying_jobs_stop_no_other(tmp_path: Path, launcher: str) -> None:
+def test_failing_and_dying_jobs_stop_no_other(
+    warm: Warm, tmp_path: Path, launcher: str
+) -> None:
     """Both are told with their reasons, exit 1; continued, only they run again."""
     mine = own_part(tmp_path)
     chosen = (f"hydra/launcher={launcher}", "hydra.sweep.dir=sweep")
     moods = "regularizer.moody.mood=good,sad,dead,calm"
-    code, out, err = swept(tmp_path, "-m", *mine, moods, *SMALL, *chosen)
+    code, out, err = swept(warm, tmp_path, "-m", *mine, moods, *SMALL, *chosen)
     sweep = tmp_path / "sweep"
     assert code == 1, err
     assert states(sweep) == ["completed", "failed", "failed", "completed"]
@@ -65,18 +67,20 @@ def test_failing_and_dying_jobs_stop_no_other(tmp_path: Path, launcher: str) -> 
     assert "Traceback" not in err
     before = {p: p.stat().st_mtime_ns for p in sweep.glob("[03]/**/*") if p.is_file()}
     better = "regularizer.moody.mood=good,merry,calm"
-    code, out, err = swept(tmp_path, *mine[:2], "task=resume", "run=sweep", better)
+    code, out, err = swept(
+        warm, tmp_path, *mine[:2], "task=resume", "run=sweep", better
+    )
     assert code == 0, err
     assert states(sweep)[4:] == ["completed"]
     assert before == {path: path.stat().st_mtime_ns for path in before}
 
 
-def _slow_ones(folder: Path, process: Any) -> list[str]:
+def _slow_ones(folder: Path, run: Run) -> list[str]:
     """The processes of two jobs, once both train."""
     until = time.monotonic() + 120
     while len(found := list(folder.glob("*.slow"))) < 2:
         assert time.monotonic() < until
-        assert process.poll() is None, process.communicate()
+        assert run.poll() is None, run.told
         time.sleep(0.05)
     return [path.stem for path in found]
 
@@ -93,16 +97,17 @@ def _slow_ones(folder: Path, process: Any) -> list[str]:
     ],
 )
 def test_a_stopped_sweep_leaves_no_process_and_goes_on(
-    tmp_path: Path, launcher: str, how: str
+    warm: Warm, tmp_path: Path, launcher: str, how: str
 ) -> None:
     """Workers save what they are at and end, even where the command died."""
     mine = own_part(tmp_path)
-    chosen = (f"hydra/launcher={launcher}", "hydra.sweep.dir=sweep", "seed=0,1,2")
+    chosen = (f"hydra/launcher={launcher}", TWO[launcher], "hydra.sweep.dir=sweep")
     long = ("trainer.epochs=200", "trainer.checkpoint_every=1h", "dataset.limit=100",
-            "trainer.preview_every=0", "regularizer.moody.mood=slow")  # fmt: skip
-    process = started(tmp_path, "-m", *mine, *long, *chosen)
-    workers = _slow_ones(tmp_path, process)
-    stop(process, how)
+            "trainer.preview_every=0", "regularizer.moody.mood=slow",
+            "seed=0,1,2")  # fmt: skip
+    run = warm.start("-m", *mine, *long, *chosen, cwd=tmp_path, apart=True)
+    workers = _slow_ones(tmp_path, run)
+    stop(run, how)
     until = time.monotonic() + 60
     while any(map(is_alive, workers)):
         assert time.monotonic() < until
@@ -112,7 +117,7 @@ def test_a_stopped_sweep_leaves_no_process_and_goes_on(
     assert [summary["status"] for summary in saved] == ["interrupted"] * 2
     assert not (sweep / "2").exists()
     (tmp_path / "hurry").touch()
-    code, out, err = swept(tmp_path, *mine[:2], "task=resume", "run=sweep")
+    code, out, err = swept(warm, tmp_path, *mine[:2], "task=resume", "run=sweep")
     assert code == 0, err
     assert "0 of 3 jobs are completed, 2 to go on, 1 not begun" in out
     assert states(sweep) == ["completed"] * 3

@@ -12,6 +12,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.shared,
     pytest.mark.mnist,
+    pytest.mark.usefixtures("unpictured"),
 ]
 
 

@@ -11,6 +11,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.shared,
     pytest.mark.mnist,
+    pytest.mark.usefixtures("unpictured"),
 ]
 
 

@@ -8,6 +8,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.shared,
     pytest.mark.mnist,
+    pytest.mark.usefixtures("unpictured"),
 ]
 
 

@@ -138,6 +138,7 @@ def test_two_processes_train_what_one_trains(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.shared
+@pytest.mark.usefixtures("unpictured")
 def test_a_run_is_stopped_by_a_signal_and_continued_by_another_number(
     tmp_path: Path,
 ) -> None:

@@ -11,6 +11,7 @@ import promised_recipes
 import promised_sweeps
 import pytest
 import torch
+from making import draw_nothing
 from PIL import Image
 
 from aerun.cli import main
@@ -168,6 +169,8 @@ def _smaller(arguments: list[str]) -> list[str]:
 @pytest.mark.parametrize(("page", "title", "text"), _recipes())
 def test_a_recipe_works(reader, monkeypatch, capsys, page, title, text):
     """Its commands end well and leave the files, and print the lines, it speaks of."""
+    if title in promised_sweeps.UNPICTURED:
+        draw_nothing(monkeypatch)
     for block in _blocks(text, "toml"):
         _install(reader, block)
     for block in _blocks(text, "sh"):

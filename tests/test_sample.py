@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from making import make
+from making import draw_nothing, make
 from PIL import Image
 
 import aerun
@@ -56,6 +56,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     np.save(folder / "vectors.npy", np.random.default_rng(0).random((60, 7)))
     with pytest.MonkeyPatch.context() as patch:
         _work_in(folder, patch)
+        draw_nothing(patch)
         for name, asked in {
             "vae": ["model=vae", "model.code=2"],
             "flat": ["model=stacked", "model.code=2"],

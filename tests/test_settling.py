@@ -225,6 +225,21 @@ def test_compiling_is_chosen_where_it_was_seen_to_pay(compiled, seconds, more, c
     assert _compiles(*more) is chosen
 
 
+@pytest.mark.parametrize(("more", "number"), [([], 1), (["trainer.max_steps=5"], 0)])
+def test_a_short_training_is_hardly_measured_for_a_compiler(monkeypatch, more, number):
+    """Its first step, the slowest, says so; of few steps not even that is made."""
+    made = []
+
+    def steps(config, data, *, compile=False):
+        while True:
+            made.append(compile)
+            yield
+
+    monkeypatch.setattr(settling, "_steps", steps)
+    assert _compiles(*more) is False
+    assert made == [False] * number
+
+
 def test_without_a_compiler_auto_is_false_and_true_is_a_mistake(
     compiled, monkeypatch, capsys
 ):

@@ -2,12 +2,10 @@
 
 import csv
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
+from commanding import Warm
 
 import aerun
 
@@ -25,20 +23,15 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run
 
 
-def _stopped(run: Path, signum: int, name: str, *asked: str) -> tuple[int, str]:
+def _stopped(
+    warm: Warm, run: Path, signum: int, name: str, *asked: str
+) -> tuple[int, str]:
     """The exit code and what is said, of a task stopped once a path is there."""
-    command = [sys.executable, "-m", "aerun", "task=classify", f"run={run}", *LONG]
-    process = subprocess.Popen(
-        [*command, *asked], cwd=run, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-        text=True,
-    )  # fmt: skip
-    until = time.monotonic() + 60
-    while not (run / name).exists() and process.poll() is None:
-        assert time.monotonic() < until
-        time.sleep(0.01)
-    process.send_signal(signum)
-    _, said = process.communicate(timeout=60)
-    return process.returncode, said
+    command = ("task=classify", f"run={run}", *LONG, *asked)
+    task = warm.start(*command, cwd=run, apart=True)
+    task.until(run / name, seconds=60)
+    task.send(signum)
+    return task.wait(60), task.told
 
 
 @pytest.mark.parametrize(
@@ -48,20 +41,20 @@ def _stopped(run: Path, signum: int, name: str, *asked: str) -> tuple[int, str]:
         (signal.SIGINT, 130, "interrupted"),
     ],
 )
-def test_a_stopped_task_leaves_no_empty_folder(run, signum, code, word):
+def test_a_stopped_task_leaves_no_empty_folder(warm, run, signum, code, word):
     """One line, and the run as it was."""
     before = sorted(path.name for path in run.iterdir())
-    found, said = _stopped(run, signum, "classify", "task.steps=1000000")
+    found, said = _stopped(warm, run, signum, "classify", "task.steps=1000000")
     assert found == code, said
     assert said.splitlines()[-1] == f"aerun: {word}"
     assert "Traceback" not in said
     assert sorted(path.name for path in run.iterdir()) == before
 
 
-def test_a_stopped_classification_keeps_its_rows(tmp_path, run):
+def test_a_stopped_classification_keeps_its_rows(warm, run):
     """Those of all rounds that were carried out, and says that more were to come."""
     name = "classify/classification.csv"
-    found, said = _stopped(run, signal.SIGTERM, name, "task.steps=400")
+    found, said = _stopped(warm, run, signal.SIGTERM, name, "task.steps=400")
     assert found == 143, said
     assert "classification.csv is partial: it has" in said
     assert [path.name for path in (run / "classify").iterdir()] == [Path(name).name]

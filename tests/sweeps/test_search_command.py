@@ -1,15 +1,13 @@
 """The command that searches: its files, messages and exit codes."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from commanding import Warm
 
 from aerun import extras
 from aerun.cli import main
@@ -116,26 +114,6 @@ def test_a_sampler_and_a_pruner_of_ones_own(
     assert (summary["status"], summary["epochs"]) == ("completed", 2)
 
 
-def begun(folder: Path, *arguments: str) -> "subprocess.Popen[str]":
-    """The command in a process of its own."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "aerun", *arguments],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-
-
-def finished(folder: Path, *arguments: str) -> str:
-    """What a command prints that ends well."""
-    process = begun(folder, *arguments)
-    printed, _ = process.communicate(timeout=600)
-    assert process.returncode == 0, printed
-    return printed
-
-
 def known(jobs: list[Job]) -> list[Any]:
     """All that must be the same in an uninterrupted search."""
     return [(job.number, job.overrides, job.state, job.figures) for job in jobs]
@@ -143,27 +121,28 @@ def known(jobs: list[Job]) -> list[Any]:
 
 @pytest.mark.slow
 @pytest.mark.shared
-def test_a_killed_search_equals_one_that_was_not(alone: Path) -> None:
+def test_a_killed_search_equals_one_that_was_not(warm: Warm, alone: Path) -> None:
     """The same trials with the same figures, pruned ones included; none runs twice."""
     small = ("dataset.limit=200", "trainer.epochs=6", "trainer.threads=1",
              "trainer.preview_every=0", "hydra.sweeper.trials=12",
              "hydra.sweeper.sampler.startup=4", "hydra.sweeper.pruner.startup=2",
              "hydra.sweeper.pruner.warmup=1")  # fmt: skip
-    finished(alone, *SEARCH, *small, "hydra.sweep.dir=whole")
-    process = begun(alone, *SEARCH, *small, "hydra.sweep.dir=killed")
+    quick: Any = {"cwd": alone, "pictures": False}
+    warm.done(*SEARCH, *small, "hydra.sweep.dir=whole", **quick, seconds=600)
+    run = warm.start(*SEARCH, *small, "hydra.sweep.dir=killed", cwd=alone)
     manifest, end = Manifest(alone / "killed"), time.monotonic() + 300
     while time.monotonic() < end:
         time.sleep(0.05)
-        if manifest.exists and sum(j.state in DONE for j in manifest.jobs()) == 7:
+        if manifest.exists and sum(j.state in DONE for j in manifest.jobs()) >= 7:
             break
     time.sleep(0.3)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    run.send(signal.SIGKILL)
+    run.wait()
     before = [job for job in manifest.jobs() if job.state in DONE]
     assert 7 <= len(before) < 12
     files = [alone / "killed" / job.directory / "summary.json" for job in before]
     written = [path.stat().st_mtime_ns for path in files]
-    finished(alone, "task=resume", "run=killed")
+    warm.done("task=resume", "run=killed", **quick, seconds=600)
     assert [path.stat().st_mtime_ns for path in files] == written
     whole = Manifest(alone / "whole").jobs()
     assert known(manifest.jobs()) == known(whole)
@@ -177,16 +156,16 @@ def test_a_killed_search_equals_one_that_was_not(alone: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.shared
-def test_trials_in_other_processes_are_given_up_too(alone: Path) -> None:
+def test_trials_in_other_processes_are_given_up_too(warm: Warm, alone: Path) -> None:
     """By what other processes found: hopeless ones, none that led."""
-    finished(
-        alone, "-m", "hydra/sweeper=optuna", "hydra/launcher=joblib",
+    warm.done(
+        "-m", "hydra/sweeper=optuna", "hydra/launcher=joblib",
         "hydra.launcher.n_jobs=2", "hydra.sweeper.parallel=2",
         "hydra/sweeper/sampler=grid", "hydra.sweeper.trials=8",
         "hydra.sweeper.pruner.startup=2", "hydra.sweeper.pruner.warmup=1",
         "trainer.lr=0.01,1e-7", "model.code=6,7,8,9", "dataset.limit=300",
         "trainer.epochs=6", "trainer.threads=1", "trainer.preview_every=0",
-        "hydra.sweep.dir=apart",
+        "hydra.sweep.dir=apart", cwd=alone, seconds=600,
     )  # fmt: skip
     jobs = Manifest(alone / "apart").jobs()
     assert len(jobs) == 8

@@ -1,14 +1,14 @@
 """Real sweeps in processes of their own: jobs that fail, and a kill in the middle."""
 
 import csv
-import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
+from typing import Any
 
 import pytest
+from commanding import Warm
 
 from aerun.sweeps.manifest import Manifest
 
@@ -19,22 +19,6 @@ JOBS = [
     "trainer.epochs=60", "trainer.checkpoint_every=2", "trainer.preview_every=0",
     "trainer.threads=1", "device=cpu",
 ]  # fmt: skip
-
-
-def start(cwd: Path, *arguments: str) -> subprocess.Popen[str]:
-    """The command in a process of its own."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "aerun", *arguments], cwd=cwd, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env={**os.environ},
-    )  # fmt: skip
-
-
-def done(cwd: Path, *arguments: str, code: int = 0) -> str:
-    """What a command prints that ends with an exit code."""
-    process = start(cwd, *arguments)
-    said, _ = process.communicate(timeout=300)
-    assert process.returncode == code, said
-    return said
 
 
 def untimed(sweep: Path) -> list[dict[str, str]]:
@@ -51,20 +35,20 @@ def stamps(sweep: Path, jobs: range) -> dict[Path, int]:
 
 
 @pytest.mark.shared
-def test_a_sweep_killed_in_the_middle_ends_as_if_it_were_not(tmp_path: Path) -> None:
+def test_a_sweep_killed_in_the_middle_ends_as_if_it_were_not(
+    warm: Warm, tmp_path: Path
+) -> None:
     """Killed in job 5 of 8: those before stay as they are, it goes on from a state."""
-    done(tmp_path, "-m", *JOBS, "hydra.sweep.dir=whole")
+    warm.done("-m", *JOBS, "hydra.sweep.dir=whole", cwd=tmp_path, seconds=300)
     killed, whole = tmp_path / "killed", tmp_path / "whole"
-    process = start(tmp_path, "-m", *JOBS, "hydra.sweep.dir=killed")
-    while not (killed / "5/checkpoints/last.state").is_file():
-        assert process.poll() is None
-        time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    run = warm.start("-m", *JOBS, "hydra.sweep.dir=killed", cwd=tmp_path)
+    run.until(killed / "5/checkpoints/last.state")
+    assert run.send(signal.SIGKILL)
+    run.wait()
     assert not (killed / "5/summary.json").is_file()
     before = stamps(killed, range(5))
     assert before
-    said = done(tmp_path, "task=resume", "run=killed")
+    said = warm.done("task=resume", "run=killed", cwd=tmp_path, seconds=300)
     assert "5 of 8 jobs are completed, 1 to go on, 2 not begun" in said
     assert "Continuing" in (killed / "5/aerun.log").read_text()
     assert stamps(killed, range(5)) == before
@@ -74,12 +58,13 @@ def test_a_sweep_killed_in_the_middle_ends_as_if_it_were_not(tmp_path: Path) -> 
 
 
 @pytest.mark.shared
-def test_twelve_jobs_of_which_two_fail(tmp_path: Path) -> None:
+def test_twelve_jobs_of_which_two_fail(warm: Warm, tmp_path: Path) -> None:
     """Both are named at once and at the end; they alone run again, or what replaces."""
     asked = ["seed=0,1", "trainer.lr=0.001,0.002,0.003,0.004,0.005,1e30",
              "model=linear", "trainer.epochs=2", "trainer.threads=1",
              "trainer.preview_every=0"]  # fmt: skip
-    said = done(tmp_path, "-m", *asked, "hydra.sweep.dir=s", code=1)
+    quick: Any = {"cwd": tmp_path, "pictures": False}
+    said = warm.done("-m", *asked, "hydra.sweep.dir=s", **quick, code=1)
     states = [job.state for job in Manifest(tmp_path / "s").jobs()]
     assert states == 2 * (5 * ["completed"] + ["failed"])
     for job, seed in ((5, 0), (11, 1)):
@@ -88,10 +73,10 @@ def test_twelve_jobs_of_which_two_fail(tmp_path: Path) -> None:
             f"  job {job} (seed={seed} trainer.lr=1e+30): train/"
         )
     assert said.index("Job 5 failed") < said.index("Job 6 (of 12)")
-    again = done(tmp_path, "task=resume", "run=s", code=1)
+    again = warm.done("task=resume", "run=s", **quick, code=1)
     assert again.count("(of 12): ") == 2
     other = "trainer.lr=0.001,0.002,0.003,0.004,0.005,0.006"
-    said = done(tmp_path, "task=resume", "run=s", other)
+    said = warm.done("task=resume", "run=s", other, **quick)
     assert said.count("(of 14): ") == 2
     assert len(untimed(tmp_path / "s")) == 14
 

@@ -1,22 +1,15 @@
-"""A warm process for all runs, and one whole run of each kind."""
+"""One whole run of each kind, and what became of those that were hurt."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from itertools import chain
 from typing import Any
 
 import pytest
+from commanding import Warm
 from counting import Hurt, begun, lines, summed
-from hurting import Warm, Whole, whole_run
+from hurting import Whole, whole_run
 from kinds import KINDS
-
-
-@pytest.fixture(scope="session")
-def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:
-    """What starts runs quickly."""
-    made = Warm(tmp_path_factory.mktemp("said"))
-    yield made
-    made.close()
 
 
 @pytest.fixture(scope="session")

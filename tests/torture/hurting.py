@@ -3,12 +3,9 @@
 import csv
 import io
 import json
-import os
 import random
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,115 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from commanding import Run, Warm
 from counting import Counts
 from PIL import Image
-from warm import READY
 
 from aerun import reading
 from aerun.rundir import holds_run
 from aerun.sweeps.manifest import Manifest
 
 WEIGHTS = ("checkpoints/last.safetensors", "checkpoints/best.safetensors")
-
-
-class Warm:
-    """A process that has imported all, and forks for each run."""
-
-    def __init__(self, folder: Path) -> None:
-        """Start it; what runs print is kept in a folder."""
-        self.folder, self._number = folder, 0
-        self._process = subprocess.Popen(
-            [sys.executable, Path(__file__).with_name("warm.py")],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-        )  # fmt: skip
-        # A process that is forked has one thread, whatever the others held.
-        assert self._answer() == {READY: 1}
-
-    def _answer(self) -> dict[str, Any]:
-        assert self._process.stdout is not None
-        found: dict[str, Any] = json.loads(self._process.stdout.readline())
-        return found
-
-    def ask(self, **order: Any) -> Any:
-        """Give an order; the answer."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(order) + "\n")
-        self._process.stdin.flush()
-        return self._answer()["answer"]
-
-    def start(
-        self, *arguments: str, cwd: Path, memory: int | None = None, clock: bool = False
-    ) -> "Run":
-        """Begin a run as the command does.
-
-        Args:
-            arguments: Of the command.
-            cwd: Where.
-            memory: Bytes of addresses that it may have.
-            clock: Whether the time of day jumps back and forth.
-        """
-        self._number += 1
-        out = self.folder / f"said_{self._number}.txt"
-        process = self.ask(
-            arguments=arguments, cwd=str(cwd), out=str(out), env={},
-            memory=memory, clock=clock,
-        )  # fmt: skip
-        return Run(self, process, out)
-
-    def done(self, *arguments: str, cwd: Path, code: int = 0) -> str:
-        """What a run says that ends with an exit code."""
-        run = self.start(*arguments, cwd=cwd)
-        assert run.wait() == code, run.said
-        return run.said
-
-    def close(self) -> None:
-        """End it."""
-        self._process.communicate(timeout=60)
-
-
-@dataclass
-class Run:
-    """One process."""
-
-    warm: Warm
-    process: int
-    out: Path
-    code: int | None = None
-
-    @property
-    def said(self) -> str:
-        """All that it printed so far."""
-        return self.out.read_text(errors="replace")
-
-    def poll(self) -> int | None:
-        """Its exit code; None while it goes on."""
-        if self.code is None:
-            self.code = self.warm.ask(process=self.process)
-        return self.code
-
-    def wait(self, seconds: float = 120) -> int:
-        """Its exit code, when it ended."""
-        until = time.monotonic() + seconds
-        while (code := self.poll()) is None:
-            if time.monotonic() > until:
-                self.send(signal.SIGKILL)
-                raise AssertionError(f"it goes on for ever: {self.said}")
-            time.sleep(0.003)
-        return code
-
-    def send(self, signum: int) -> bool:
-        """Send a signal, unless it has ended; whether it was."""
-        if self.poll() is not None:
-            return False
-        os.kill(self.process, signum)
-        return True
-
-    def until(self, path: Path) -> None:
-        """Wait until a file is there."""
-        while not path.exists():
-            assert self.poll() is None, self.said
-            time.sleep(0.002)
 
 
 # -- what a run is made of -------------------------------------------------------------

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from commanding import Run, Warm
 from counting import Hurt
-from hurting import Kind, Run, Warm, Whole, check_readable, go_on, hit
+from hurting import Kind, Whole, check_readable, go_on, hit
 
 from aerun.sweeps.manifest import Manifest
 

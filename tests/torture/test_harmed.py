@@ -5,8 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from commanding import Warm
 from counting import Hurt
-from hurting import Warm, Whole, go_on, hit
+from hurting import Whole, go_on, hit
 
 pytestmark = pytest.mark.slow
 

@@ -8,8 +8,9 @@ import time
 from collections.abc import Callable
 
 import pytest
+from commanding import Warm
 from counting import Hurt
-from hurting import Warm, Whole, check_readable, epochs_of, go_on, hit, killed
+from hurting import Whole, check_readable, epochs_of, go_on, hit, killed
 from kinds import KINDS, LEVEL, long, short
 
 pytestmark = pytest.mark.slow

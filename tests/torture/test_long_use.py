@@ -7,8 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from commanding import Run, Warm
 from counting import Hurt
-from hurting import Run, Warm, Whole, epochs_of
+from hurting import Whole, epochs_of
 
 from aerun.rundir import claim
 

@@ -4,8 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
+from commanding import Warm
 from counting import Hurt
-from hurting import Warm, check_readable
+from hurting import check_readable
 from kinds import COMMON
 
 from aerun.sweeps.manifest import Manifest

@@ -10,8 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from commanding import Run, Warm
 from counting import Hurt
-from hurting import Run, Warm, Whole, check_readable, go_on, hit
+from hurting import Whole, check_readable, go_on, hit
 from warm import JUMPED
 
 pytestmark = pytest.mark.slow

@@ -1,21 +1,27 @@
-"""Starts runs without the seconds that importing takes: a process forks for each.
+"""Starts commands without the seconds that importing takes: a process forks for each.
 
-Reads orders, a JSON object on a line, and answers each with one. Whoever gives them
-kills the processes that were forked; they are kept as they ended until asked for.
+Reads orders, a JSON object on a line, and answers each with one. What was forked is a
+process like ``python -m aerun``, in a session of its own, with all that Python does at
+its end. Whoever gives orders kills it; it is kept as it ended until asked for.
 """
 
+import atexit
+import gc
 import json
 import os
 import resource
+import runpy
 import sys
 import tempfile
 import time
-import traceback
 from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from itertools import count
 from pathlib import Path
 from typing import Any
+
+import pytest
+from making import draw_nothing
 
 READY = "ready"
 JUMPED = "looks at a clock that jumps: "
@@ -37,27 +43,30 @@ def warm_up() -> None:
             )  # fmt: skip
             assert code == 0
         os.chdir("/")
+    gc.freeze()  # what is shared with those that are forked is not looked through
 
 
-def carry_out(order: dict[str, Any]) -> int:
-    """Be the command: its own output, folder and signals; what it ends with."""
-    out = os.open(order["out"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+def carry_out(order: dict[str, Any]) -> None:
+    """Be the command: its own output, folder, variables and signals, to its end."""
+    os.setsid()
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    for stream in (1, 2):
-        os.dup2(out, stream)
+    for stream, name in ((1, "out"), (2, "err")):
+        kind = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+        os.dup2(os.open(order[name], kind, 0o644), stream)
     os.chdir(order["cwd"])
+    os.environ.clear()
     os.environ.update(order["env"])
     if order["memory"] is not None:
         resource.setrlimit(resource.RLIMIT_AS, (order["memory"], order["memory"]))
+    os.fsync = lambda descriptor: None  # a process ends here, no computer
+    if not order["pictures"]:
+        draw_nothing(pytest.MonkeyPatch())
+    sys.path[0] = os.getcwd()
     sys.argv = ["aerun", *order["arguments"]]
-    from aerun.cli import console
-
-    if not order["clock"]:
-        return console()
-    looks = let_the_clock_jump()
-    code = console()
-    sys.stdout.write(f"{JUMPED}{next(looks)}")
-    return code
+    if order["clock"]:
+        looks = let_the_clock_jump()
+        atexit.register(lambda: sys.stdout.write(f"{JUMPED}{next(looks)}"))
+    runpy.run_module("aerun", run_name="__main__", alter_sys=True)
 
 
 def let_the_clock_jump() -> Iterator[int]:
@@ -69,22 +78,6 @@ def let_the_clock_jump() -> Iterator[int]:
     time.time = lambda: seconds() + (-1) ** next(looks) * 7200.0
     time.time_ns = lambda: nanoseconds() + (-1) ** next(looks) * 7200 * 10**9
     return looks
-
-
-def fork(order: dict[str, Any]) -> int:
-    """Begin a run; the number of its process."""
-    sys.stdout.flush()
-    if (process := os.fork()) != 0:
-        return process
-    code = 70
-    try:
-        code = carry_out(order)
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        for stream in (sys.stdout, sys.stderr):
-            stream.flush()
-        os._exit(code)
 
 
 def ended(process: int) -> int | None:
@@ -99,13 +92,22 @@ def serve() -> None:
     os.dup2(2, 1)
     warm_up()
     threads = len(list(Path("/proc/self/task").iterdir()))
-    answers.write(json.dumps({READY: threads}) + "\n")
-    answers.flush()
+
+    def answer(**said: Any) -> None:
+        answers.write(json.dumps(said) + "\n")
+        answers.flush()
+
+    answer(**{READY: threads})
     for line in sys.stdin:
         order = json.loads(line)
-        found = fork(order) if "arguments" in order else ended(order["process"])
-        answers.write(json.dumps({"answer": found}) + "\n")
-        answers.flush()
+        if "process" in order:
+            answer(answer=ended(order["process"]))
+        elif process := os.fork():
+            answer(answer=process)
+        else:
+            answers.close()
+            carry_out(order)
+            return
 
 
 if __name__ == "__main__":
