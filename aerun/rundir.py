@@ -269,15 +269,17 @@ class RunDirectory:
     ) -> None:
         """Write ``last.state``; the one before, if whole, is kept beside it."""
         last, before = self.path / _STATE, self.path / _BEFORE
+        linked = before.with_name(".previous.state.part")
+        linked.unlink(missing_ok=True)
+        kept = last.exists() and not self._last_is_damaged
         with self._beside(_STATE) as beside:
             seals.save(tensors, beside, {"state": json.dumps(values)})
-            # Only now, so that two whole ones are there but for an instant; by a link,
-            # so that last.state is never absent.
-            if last.exists() and not self._last_is_damaged:
-                linked = before.with_name(".previous.state.part")
-                linked.unlink(missing_ok=True)
+            if kept:
                 os.link(last, linked)
-                os.replace(linked, before)
+        # Only now: at no instant are both names those of one file, which damage to
+        # either would cost.
+        if kept:
+            os.replace(linked, before)
         self._last_is_damaged = False
 
     def has_state(self) -> bool:

@@ -3,8 +3,8 @@
 import logging
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from statistics import fmean, median
 from typing import Any
 
@@ -92,7 +92,7 @@ def planned_steps(config: Config, data: Data) -> int:
     return planned if limit is None else min(planned, limit)
 
 
-def _steps(config: Config, data: Data, *, compile: bool = False) -> Iterator[None]:
+def _steps(config: Config, data: Data, *, compile: bool = False) -> Generator[None]:
     """Steps of the training that a config asks for, without end, leading nowhere."""
     changed = {"epochs": 10**9, "max_steps": None, "lr": 0.0}
     plain = {"threads": 1, "compile": compile}
@@ -185,12 +185,12 @@ def _is_worth_compiling(config: Config, data: Data) -> bool:
         return False
     try:
         with torch.random.fork_rng(devices=[]):
-            steps = _steps(config, data)
-            began = time.perf_counter()
-            next(steps)  # takes longer than any other
-            if planned * (time.perf_counter() - began) < _MANY_SECONDS:
-                return False
-            plain = _seconds(steps)
+            with closing(_steps(config, data)) as steps:
+                began = time.perf_counter()
+                next(steps)  # takes longer than any other
+                if planned * (time.perf_counter() - began) < _MANY_SECONDS:
+                    return False
+                plain = _seconds(steps)
             if planned * plain < _MANY_SECONDS:
                 return False
             log.info("Compiling, to see whether that is faster ...")

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,14 @@ class Warm:
     tests of starting itself have processes that are new.
     """
 
-    def __init__(self, folder: Path) -> None:
-        """Start it; what commands print is kept in a folder."""
-        self.folder, self._runs = folder, list[Run]()
+    def __init__(self, folder: Path, *, syncs: bool = False) -> None:
+        """Start it.
+
+        Args:
+            folder: What commands print is kept there.
+            syncs: Whether what is written waits for the disk, as users' files do.
+        """
+        self.folder, self.syncs, self._runs = folder, syncs, list[Run]()
         self._process = subprocess.Popen(
             [sys.executable, Path(__file__).with_name("warm.py")],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
@@ -35,7 +41,9 @@ class Warm:
 
     def _answer(self) -> dict[str, Any]:
         assert self._process.stdout is not None
-        found: dict[str, Any] = json.loads(self._process.stdout.readline())
+        line = self._process.stdout.readline()
+        assert line, f"the warm process ended with {self._process.wait()}"
+        found: dict[str, Any] = json.loads(line)
         return found
 
     def ask(self, **order: Any) -> Any:
@@ -69,6 +77,7 @@ class Warm:
         process = self.ask(
             arguments=arguments, cwd=str(cwd), out=str(out), err=str(err),
             env=_environment(), pictures=pictures, memory=memory, clock=clock,
+            syncs=self.syncs,
         )  # fmt: skip
         self._runs.append(Run(self, process, out, err))
         return self._runs[-1]
@@ -88,8 +97,10 @@ class Warm:
 
     def close(self) -> None:
         """End it, and what tests that failed left behind."""
-        for run in self._runs:
-            run.send(signal.SIGKILL, to_all=True)
+        for run in self._runs:  # of which this process may know nothing any more
+            if run.code is None:
+                with suppress(ProcessLookupError):
+                    os.killpg(run.process, signal.SIGKILL)
         self._process.communicate(timeout=60)
 
 

@@ -284,7 +284,7 @@ def test_two_damaged_states_are_both_named(tmp_path: Path) -> None:
 def test_a_crash_while_saving_leaves_a_state(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, surviving: int
 ) -> None:
-    """Whichever rename a crash prevents, the newest whole state is found."""
+    """Whichever rename a crash prevents: the newest, and another beside it."""
     run, real, calls = saved(tmp_path, 1, 2), os.replace, []
 
     def crash_later(source: Any, target: Any) -> None:
@@ -297,9 +297,12 @@ def test_a_crash_while_saving_leaves_a_state(
         patch.setattr(os, "replace", crash_later)
         with pytest.raises(OSError, match="power cut"):
             run.save_state(*state(3))
-    assert step_of(run) == 2
+    folder = tmp_path / "checkpoints"
+    assert step_of(run) == 2 + surviving
+    assert not os.path.samefile(folder / "last.state", folder / "previous.state")
     run.save_state(*state(4))
     assert step_of(run) == 4
+    assert len(list(folder.iterdir())) == 2
 
 
 def test_weights_come_back_or_are_told_to_be_absent_or_damaged(tmp_path: Path) -> None:

@@ -67,8 +67,7 @@ class Autoencoder(nn.Module):
         """The largest sensible values of some of them."""
         self.decodes_code = bool(getattr(bottleneck, "decodes_code", False))
         """Whether the code is what is decoded, not what the encoder gives."""
-        self.plain_code = not (self.decodes_code or hasattr(bottleneck, "code"))
-        """Whether the code is the encoder's output as it is."""
+        self._makes_code = hasattr(bottleneck, "code")
         self.resting: dict[str, float] = {}
         """Their values at the end of training, used where none are given."""
 
@@ -108,11 +107,16 @@ class Autoencoder(nn.Module):
             latent, _ = self.bottleneck(features, code, None, **self._own(self.resting))
         return self._coded(code, latent).flatten(1)
 
+    @property
+    def plain_code(self) -> bool:
+        """Whether the code is the encoder's output as it is."""
+        return not (self.decodes_code or self._makes_code)
+
     def _coded(self, raw: Tensor, latent: Tensor) -> Tensor:
         """The code, of the encoder's output and what is decoded of it."""
-        if self.plain_code:
-            return raw
-        return latent if self.decodes_code else self.bottleneck.code(raw)
+        if self.decodes_code:
+            return latent
+        return self.bottleneck.code(raw) if self._makes_code else raw
 
     def _own(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """The bottleneck's knobs among all."""

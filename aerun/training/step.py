@@ -53,7 +53,7 @@ class Step:
         self.grad_clip, self.phase = grad_clip, phase
         # Freed no sooner than the next are made, which then lie where these did. Else
         # activations come there, and a step takes three to five in a hundred longer.
-        # (A compiled step keeps its memory to itself.)
+        # (CUDA graphs have memory of their own, which nobody else may hold.)
         self._before: list[Tensor] | None = None
         self._compile_for = compile_for
         self._compiled: Callable[..., dict[str, Tensor]] = (
@@ -92,7 +92,7 @@ class Step:
         terms = self._terms(x, knobs, noise, len(x))
         self._before = None
         gradients = self._gradients(terms["loss"])
-        if self._compile_for is None:
+        if self._compile_for is None or not x.is_cuda:
             self._before = gradients
         return terms, gradients
 

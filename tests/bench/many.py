@@ -46,7 +46,7 @@ def measured(folder: Path, seeds: int, repeats: int) -> dict[str, Any]:
     jobs, numbers = seeds * len(RATES), candidates(num_cores())
     fused: list[float] = []
     single: dict[int, list[float]] = {number: [] for number in numbers}
-    seconds: dict[str, list[float]] = {"fused": [], "basic": []}
+    seconds: dict[str, list[float]] = {"fused": [], "serial": []}
     with ExitStack() as stack:
         groups = stack.enter_context(_groups(jobs, num_cores()))
         few = {n: stack.enter_context(_workers([(4, 0, n, "alone")])) for n in numbers}
@@ -57,13 +57,15 @@ def measured(folder: Path, seeds: int, repeats: int) -> dict[str, Any]:
             for number in numbers:
                 single[number].append(4 / few[number]())
     for repeat in range(repeats):
-        for launcher, taken in seconds.items():
-            taken.append(_sweep(launcher, seeds, folder / f"{launcher}_{repeat}"))
+        for launcher in sorted(seconds, reverse=repeat % 2 == 1):
+            seconds[launcher].append(
+                _sweep(launcher, seeds, folder / f"{launcher}_{repeat}")
+            )
     return {
         "jobs": jobs,
         "threads": best(single),
         "steps": ratio(fused, single[best(single)]),
-        "command": ratio(seconds["basic"], seconds["fused"]),
+        "command": ratio(seconds["serial"], seconds["fused"]),
         "seconds": {
             name: sorted(taken)[repeats // 2] for name, taken in seconds.items()
         },

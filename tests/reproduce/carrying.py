@@ -16,6 +16,7 @@ from targets import Row
 from aerun.locks import awaited_lock
 from aerun.rundir import RunDirectory, holds_run
 
+STALE = "stale: options changed since"
 Run = Callable[..., str]
 """Carries out a command line; what it prints."""
 
@@ -104,8 +105,8 @@ class Standing:
     """Its fingerprint; empty where nothing of it is there, kept or begun."""
     seeds: dict[str, Any]
     """What is kept by seed: of these options, with all that figures need."""
-    stale: bool
-    """Whether something else is kept only."""
+    old: str
+    """Why what is kept is none of it; empty where some is, or nothing."""
 
 
 def standing(row: Row, place: Place) -> Standing:
@@ -115,7 +116,10 @@ def standing(row: Row, place: Place) -> Standing:
     there = bool(kept) or (place.runs / row.key).exists() or any(pictures)
     asked = row.fingerprint() if there else ""
     seeds = _complete(row, kept, asked)
-    return Standing(row=row, asked=asked, seeds=seeds, stale=bool(kept) and not seeds)
+    old = ""
+    if kept and not seeds:
+        old = STALE if kept["asked"] != asked else "stale: another figure is asked for"
+    return Standing(row=row, asked=asked, seeds=seeds, old=old)
 
 
 def complete(row: Row, place: Place) -> dict[str, Any]:

@@ -3,8 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from carrying import Place, Standing
-from pages import STALE
+from carrying import STALE, Place, Standing
 from pictures import Absent, Picture, asked_of, keep_picture
 from targets import command, on_last
 

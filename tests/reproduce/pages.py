@@ -23,7 +23,6 @@ _COLUMNS = (
 _BEGIN = "<!-- results: written by make reproduce -->"
 _END = "<!-- end of results -->"
 _NOTHING = "No figures are kept here yet; `make reproduce` fills this table."
-STALE = "stale: options changed since"
 
 
 def results(rows: Sequence[Standing]) -> str:
@@ -56,7 +55,7 @@ def short(rows: Sequence[Standing]) -> str:
     columns = ("system", "command", "figure", "target", "ours", "verdict")
     lines = [_line(columns), _line(["---"] * len(columns))]
     for row in rows:
-        if row.seeds or row.stale:
+        if row.seeds or row.old:
             _, system, command, figure, _, target, ours, _, _, verdict = next(
                 _cells(row)
             )
@@ -65,21 +64,22 @@ def short(rows: Sequence[Standing]) -> str:
 
 
 def _cells(standing: Standing) -> Iterator[list[str]]:
-    row, found = standing.row, standing.seeds
+    row, found, before = standing.row, standing.seeds, list[str]()
     for number, figure in enumerate(row.figures):
-        first = number == 0
+        first, typed = number == 0, row.commands(figure)
         yield [
             f'<a id="{row.key}"></a>`{row.key}`' if first else "",
             row.system if first else "",
-            f"`{row.command}`" if first else "",
+            "" if typed == before else "<br>".join(f"`{text}`" for text in typed),
             figure.name,
             _others(figure),
             figure.asked,
             _ours(figure, found),
             _plain(figure, found),
             _minutes(found) if first else "",
-            STALE if standing.stale else _verdict(figure, found),
+            standing.old or _verdict(figure, found),
         ]
+        before = typed
 
 
 def _others(figure: Figure) -> str:

@@ -29,6 +29,7 @@ from pictures import read_pictures
 from targets import ROOT, Row, read
 
 from aerun.progress import progress_bar
+from aerun.rundir import RunDirectory
 from aerun.settling import num_cores
 
 
@@ -54,13 +55,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             else range(min(number, row.seeds))
         )
     ]
+    read_pictures(rows), with_section(_readme(place), [])  # mistakes cost no run
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     failed = 0 if asked.pages else _run(work, place, asked.jobs, commands)
     standings = [standing(row, place) for row in rows]
     for said in draw(standings, read_pictures(rows), place):
         print(f"Not drawn: {said}", file=sys.stderr)
     for path, text in pages(standings, place).items():
-        path.write_text(text, encoding="utf-8")
+        RunDirectory(path.parent).write(path.name, text.encode())
         print(f"Written: {path}")
     return min(failed, 1)
 
@@ -74,12 +76,15 @@ def pages(standings: Sequence[Standing], place: Place) -> dict[Path, str]:
     """
     pictures = read_pictures([standing.row for standing in standings])
     docs = place.kept.parent
-    readme = docs.parent / "README.md"
     return {
         docs / "results.md": results(standings),
         docs / "gallery.md": gallery(standings, pictures, place),
-        readme: with_section(readme.read_text(encoding="utf-8"), standings),
+        docs.parent / "README.md": with_section(_readme(place), standings),
     }
+
+
+def _readme(place: Place) -> str:
+    return (place.kept.parents[1] / "README.md").read_text(encoding="utf-8")
 
 
 def _parser(keys: Sequence[str]) -> argparse.ArgumentParser:

@@ -56,6 +56,12 @@ class Figure:
         if (self.published is None) != (self.source is None):
             raise ValueError(f"{self.name}: published and source belong together")
 
+    @property
+    def names(self) -> list[str]:
+        """Of the values that it is made of."""
+        named = (self.of, self.over, self.plain)
+        return [name for name in named if name is not None]
+
     def value(self, values: Values) -> float:
         """Of one seed."""
         value = values[self.of] * self.times
@@ -108,12 +114,24 @@ class Row:
     @property
     def needed(self) -> set[str]:
         """Names of the values that its figures are made of."""
-        return {
-            name
-            for figure in self.figures
-            for name in (figure.of, figure.over, figure.plain)
-            if name is not None
-        }
+        return {name for figure in self.figures for name in figure.names}
+
+    def commands(self, figure: Figure) -> list[str]:
+        """What a reader types, one after another, to see a figure."""
+        asked: dict[str, list[str]] = {}
+        for name in figure.names:
+            run, _, rest = name.partition("/")
+            if run not in self.beside:
+                run, rest = "", name
+            tasks = asked.setdefault(run, [])
+            task = rest.partition("/")[0]
+            if task in self.tasks and task not in tasks:
+                tasks.append(task)
+        typed = []
+        for run, tasks in asked.items():
+            typed.append(command(self.beside[run]) if run else self.command)
+            typed += [on_last(self.tasks[task]) for task in tasks]
+        return typed
 
     def configs(self) -> list[dict[str, Any]]:
         """Of its run and of those beside it, as they are asked for."""

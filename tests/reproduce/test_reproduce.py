@@ -191,7 +191,7 @@ def test_the_page_shows_mean_deviation_target_and_verdict(place: Place) -> None:
     assert second.endswith("| within the scaled target |")
     assert lines[-1] == "- `mine`, mse: not analysed yet."
     assert sum(line.endswith("| not run |") for line in lines) == 2
-    assert "| Mine | `aerun model=vae` | mse | at most 0.2 |" in short(of)
+    assert "| Mine | `aerun model=vae`<br>`aerun model=simple` | mse |" in short(of)
     assert len(short(of).splitlines()) == 3
 
 

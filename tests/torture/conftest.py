@@ -1,6 +1,6 @@
 """One whole run of each kind, and what became of those that were hurt."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import chain
 from typing import Any
@@ -10,6 +10,14 @@ from commanding import Warm
 from counting import Hurt, begun, lines, summed
 from hurting import Whole, whole_run
 from kinds import KINDS
+
+
+@pytest.fixture(scope="session")
+def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:
+    """As for all tests; but a kill may hit while a file waits for the disk."""
+    made = Warm(tmp_path_factory.mktemp("said"), syncs=True)
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="session")
