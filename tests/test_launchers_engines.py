@@ -117,7 +117,9 @@ def test_a_stopped_sweep_leaves_no_process_and_goes_on(
     assert [summary["status"] for summary in saved] == ["interrupted"] * 2
     assert not (sweep / "2").exists()
     (tmp_path / "hurry").touch()
-    code, out, err = swept(warm, tmp_path, *mine[:2], "task=resume", "run=sweep")
+    # What Ray is given could run code, and is typed again.
+    again = [*mine[:2], *([TWO[launcher]] if launcher == "ray" else [])]
+    code, out, err = swept(warm, tmp_path, *again, "task=resume", "run=sweep")
     assert code == 0, err
     assert "0 of 3 jobs are completed, 2 to go on, 1 not begun" in out
     assert states(sweep) == ["completed"] * 3

@@ -31,9 +31,9 @@ class RayLauncher(ParallelLauncher):
     """Cores that a job takes."""
     num_gpus: Positive | None
     """GPUs that a job takes; None: none is reserved, and all are seen."""
-    init: dict
+    init: dict | None
     """More arguments of ``ray.init``."""
-    remote: dict
+    remote: dict | None
     """More arguments of ``ray.remote``."""
 
     def __post_init__(self) -> None:
@@ -86,7 +86,7 @@ class RayLauncher(ParallelLauncher):
         }
         if self.address == "local":
             options |= {"include_dashboard": False, "object_store_memory": _STORE}
-        return {**options, **self.init}
+        return {**options, **(self.init or {})}
 
     def _remote(self) -> dict[str, Any]:
         options: dict[str, Any] = {"num_cpus": self.num_cpus, "max_retries": 0}
@@ -95,4 +95,4 @@ class RayLauncher(ParallelLauncher):
         # Ray would set it to num_cpus; the same figures want the same threads anywhere.
         threads = os.environ.get("OMP_NUM_THREADS", str(os.cpu_count()))
         options["runtime_env"] = {"env_vars": {"OMP_NUM_THREADS": threads}}
-        return {**options, **self.remote}
+        return {**options, **(self.remote or {})}

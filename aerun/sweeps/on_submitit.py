@@ -111,7 +111,7 @@ class SlurmLauncher(ParallelLauncher):
     stderr_to_stdout: bool
     commands: list[str] | None
     """Lines of shell that come before the job; submitit's ``setup``."""
-    additional_parameters: dict
+    additional_parameters: dict | None
 
     def reports(self, orders: Sequence[Order]) -> Generator[Report]:
         """Have orders carried out, all at once as far as the cluster is concerned."""

@@ -61,3 +61,19 @@ def test_launchers_of_hydras_own_plug_ins_do_not_meddle() -> None:
         "_target_": "aerun.sweeps.on_joblib.JoblibLauncher",
         "n_jobs": -1,
     }
+
+
+@pytest.mark.parametrize(
+    ("launcher", "option"),
+    [("submitit_slurm", "additional_parameters"), ("ray", "init"), ("ray", "remote")],
+)
+def test_arguments_of_an_engine_are_given_as_a_mapping(
+    launcher: str, option: str
+) -> None:
+    """As the pages say; Hydra adds no key to a mapping that is there but empty."""
+    typed = [
+        f"hydra/launcher={launcher}",
+        f"hydra.launcher.{option}={{mail-type: END}}",
+    ]
+    config = Composer().compose(typed, multirun=True)
+    assert config.hydra.launcher[option] == {"mail-type": "END"}
