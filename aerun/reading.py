@@ -20,8 +20,9 @@ _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C, ten times 
 _DEEPEST = 60  # lists and mappings inside each other
 
 _NUMBERS = ("num_parameters", "steps", "best_epoch", "seconds", "samples_per_second")
-_BY_NAME = ("versions", "weights_sha256")
 """What ``summary.json`` says in numbers, beside its metrics."""
+_BY_NAME = ("versions", "weights_sha256")
+"""What it says by name, of a library or a file."""
 
 
 def damaged(path: Path, reason: object) -> RunDirectoryError:

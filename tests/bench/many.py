@@ -13,10 +13,13 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import torch
+from contenders import prepare
 from measure import best, ratio
+from startup import time_of
 
 from aerun.build import build
 from aerun.settling import candidates, num_cores, threads
@@ -66,9 +69,7 @@ def measured(folder: Path, seeds: int, repeats: int) -> dict[str, Any]:
         "threads": best(single),
         "steps": ratio(fused, single[best(single)]),
         "command": ratio(seconds["serial"], seconds["fused"]),
-        "seconds": {
-            name: sorted(taken)[repeats // 2] for name, taken in seconds.items()
-        },
+        "seconds": {name: median(taken) for name, taken in seconds.items()},
     }
 
 
@@ -88,16 +89,11 @@ def as_text(found: dict[str, Any]) -> str:
 def _sweep(launcher: str, seeds: int, folder: Path) -> float:
     """Seconds of the command."""
     command = [
-        sys.executable, "-m", "aerun", "-q", "-m", *REQUEST,
+        "-m", "aerun", "-q", "-m", *REQUEST,
         f"seed=range(0,{seeds})", f"trainer.lr={','.join(RATES)}",
         f"hydra/launcher={launcher}", f"hydra.sweep.dir='{folder}'",
     ]  # fmt: skip
-    began = time.perf_counter()
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    seconds = time.perf_counter() - began
-    if done.returncode != 0:
-        raise RuntimeError(f"{' '.join(command)} failed:\n{done.stderr}")
-    return seconds
+    return time_of(command, 1)
 
 
 def _groups(jobs: int, processes: int) -> Any:
@@ -135,8 +131,6 @@ def _workers(parts: Sequence[tuple[Any, ...]]) -> Iterator[Callable[[], float]]:
 
 
 def _jobs(number: int, first: int, here: int) -> list[Training]:
-    from contenders import prepare
-
     made = []
     for job in range(first, first + number):
         own = [f"seed={job // len(RATES)}", f"trainer.lr={RATES[job % len(RATES)]}"]

@@ -23,7 +23,7 @@ from carrying import (
     seeds_left,
     standing,
 )
-from gallery import draw, gallery
+from gallery import Pictures, draw, gallery
 from pages import results, with_section
 from pictures import read_pictures
 from targets import ROOT, Row, read
@@ -55,26 +55,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
             else range(min(number, row.seeds))
         )
     ]
-    read_pictures(rows), with_section(_readme(place), [])  # mistakes cost no run
+    pictures = read_pictures(rows)
+    with_section(_readme(place), [])  # a README without a place for it costs no run
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     failed = 0 if asked.pages else _run(work, place, asked.jobs, commands)
     standings = [standing(row, place) for row in rows]
-    for said in draw(standings, read_pictures(rows), place):
+    for said in draw(standings, pictures, place):
         print(f"Not drawn: {said}", file=sys.stderr)
-    for path, text in pages(standings, place).items():
+    for path, text in generated(standings, pictures, place).items():
         RunDirectory(path.parent).write(path.name, text.encode())
         print(f"Written: {path}")
     return min(failed, 1)
 
 
-def pages(standings: Sequence[Standing], place: Place) -> dict[Path, str]:
-    """What is generated from figures and pictures that are kept, by its file.
+def generated(
+    standings: Sequence[Standing], pictures: Pictures, place: Place
+) -> dict[Path, str]:
+    """The pages from figures and pictures that are kept, by their files.
 
     Args:
         standings: Of all rows.
+        pictures: Of these.
         place: Whose pages lie beside the figures, and the README above them.
     """
-    pictures = read_pictures([standing.row for standing in standings])
     docs = place.kept.parent
     return {
         docs / "results.md": results(standings),

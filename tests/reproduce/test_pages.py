@@ -12,7 +12,7 @@ from making import later
 from pages import short, with_section
 from pictures import asked_of, read_pictures
 from pretending import row
-from reproduce import main, pages
+from reproduce import generated, main
 from targets import ROOT, Row, command, on_last, read
 
 from aerun.config.check import check
@@ -114,7 +114,8 @@ def test_the_pages_are_what_is_kept(
     if not composed:
         said = {each.key: _as_they_say(each) for each in ROWS}
         monkeypatch.setattr(Row, "fingerprint", lambda each: said[each.key])
-    for path, text in pages([standing(each, HERE) for each in ROWS], HERE).items():
+    of = [standing(each, HERE) for each in ROWS]
+    for path, text in generated(of, read_pictures(ROWS), HERE).items():
         assert path.read_text(encoding="utf-8") == text, path
 
 
