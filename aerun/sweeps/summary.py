@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from aerun.config.trust import NOTHING_ELSE, Trust
 from aerun.locks import awaited_lock
 from aerun.rundir import RunDirectory
 from aerun.sweeps.manifest import Job, Manifest, swept, why
+from aerun.tables import as_csv
 
 if TYPE_CHECKING:
     from aerun.sweeps.ranking import Standing
@@ -36,28 +38,35 @@ def write_rows(folder: Path) -> None:
             has read last, so that no state replaces a newer one.
     """
     with awaited_lock(folder / f".{ROWS}.lock"):
-        RunDirectory(folder).write_table(ROWS, rows_of(Manifest(folder).jobs(), folder))
+        RunDirectory(folder).write(ROWS, rows_of(Manifest(folder).jobs(), folder))
 
 
-def rows_of(jobs: Sequence[Job], folder: Path) -> list[dict[str, Any]]:
-    """Rows of ``summary.csv``; the same columns in each, whoever finished first."""
-    keys = swept(jobs)
-    names = sorted({name for job in jobs for name in job.figures}, key=_order)
-    rows = []
-    for job in sorted(jobs, key=lambda job: job.number):
-        values = job.values
-        rows.append(
-            {
-                "job": job.number,
-                "state": job.state,
-                **{key: values.get(key, "") for key in keys},
-                **{name: job.figures.get(name) for name in names},
-                "reason": why(job, folder),
-                "directory": job.directory,
-                "seconds": job.seconds,
-            }
-        )
-    return rows
+def rows_of(jobs: Sequence[Job], folder: Path) -> bytes:
+    """``summary.csv``; the same columns in each row, whoever finished first."""
+    keys = tuple(swept(jobs))
+    names = tuple(sorted({name for job in jobs for name in job.figures}, key=_order))
+    head = ["job", "state", *keys, *names, "reason", "directory", "seconds"]
+    lines = (
+        _line(job, keys, names, folder)
+        for job in sorted(jobs, key=lambda job: job.number)
+    )
+    return as_csv([], head) + b"".join(lines)
+
+
+@lru_cache(maxsize=4096)  # of all jobs, whenever one of them changes
+def _line(
+    job: Job, keys: tuple[str, ...], names: tuple[str, ...], folder: Path
+) -> bytes:
+    row: dict[str, Any] = {
+        "job": job.number,
+        "state": job.state,
+        **{key: job.values.get(key, "") for key in keys},
+        **{name: job.figures.get(name) for name in names},
+        "reason": why(job, folder),
+        "directory": job.directory,
+        "seconds": job.seconds,
+    }
+    return as_csv([row], list(row), head=False)
 
 
 def _order(name: str) -> tuple[int, bool, str]:
