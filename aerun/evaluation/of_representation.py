@@ -65,8 +65,9 @@ def label_figures(
         for name, way in ways.items():
             train = _labelled(some, way)
             test = codes if name == "codes" else _labelled(data.test, way)
+            validation = _labelled(data.validation, way)
             whose = f"{len(test.rows):,} test examples whose {_WHOSE[name]}"
-            right, converged = linear_probe(train, test)
+            right, converged = linear_probe(train, validation, test)
             bar.update()
             if not converged:
                 yield f"The linear probe of {name} did not converge: a lower bound."

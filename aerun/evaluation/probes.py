@@ -9,6 +9,9 @@ import numpy as np
 ITERATIONS = 1000
 """Of the logistic regression's solver, at most."""
 
+PENALTIES = (0.001, 0.01, 0.1, 1.0)
+"""Values of scikit-learn's C that a probe tries, the strongest penalty first."""
+
 _STARTS = 10  # of k-means, of which the best is kept
 
 
@@ -22,14 +25,16 @@ class Labelled:
     """[N], integers."""
 
 
-def logistic_regression(train: Labelled, *, standardise: bool) -> tuple[Any, bool]:
+def logistic_regression(
+    train: Labelled, *, standardise: bool, penalty: float = 1.0
+) -> tuple[Any, bool]:
     """Fit multinomial logistic regression.
-
-    The squared weights are penalised by 1/2 (scikit-learn's C=1).
 
     Args:
         train: Rows of at least two classes.
         standardise: Whether columns are scaled to mean 0 and variance 1 first.
+        penalty: scikit-learn's C: beside the sum of all rows' losses, the squared
+            weights count 1/(2 C).
 
     Returns:
         It, with ``predict`` as scikit-learn has it, and whether it converged.
@@ -40,7 +45,7 @@ def logistic_regression(train: Labelled, *, standardise: bool) -> tuple[Any, boo
     from sklearn.preprocessing import StandardScaler
 
     steps = [StandardScaler()] if standardise else []
-    model = make_pipeline(*steps, LogisticRegression(max_iter=ITERATIONS, C=1.0))
+    model = make_pipeline(*steps, LogisticRegression(max_iter=ITERATIONS, C=penalty))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ConvergenceWarning)
         model.fit(train.rows, train.labels)
@@ -48,17 +53,30 @@ def logistic_regression(train: Labelled, *, standardise: bool) -> tuple[Any, boo
     return model, converged
 
 
-def linear_probe(train: Labelled, test: Labelled) -> tuple[np.ndarray, bool]:
+def linear_probe(
+    train: Labelled, validation: Labelled, test: Labelled
+) -> tuple[np.ndarray, bool]:
     """Which test rows logistic regression on scaled columns labels rightly.
+
+    Codes of many units are easily learned by heart, so that its penalty matters: it is
+    that of ``PENALTIES`` which labels most validation rows rightly, the strongest of
+    equally good ones.
 
     Args:
         train: Rows of at least two classes.
-        test: Others.
+        validation: Others, that choose.
+        test: Others again.
 
     Returns:
         [N], bool, and whether the regression converged.
     """
-    probe, converged = logistic_regression(train, standardise=True)
+    fitted = (
+        logistic_regression(train, standardise=True, penalty=penalty)
+        for penalty in PENALTIES
+    )
+    probe, converged = max(
+        fitted, key=lambda each: each[0].score(validation.rows, validation.labels)
+    )
     right: np.ndarray = probe.predict(test.rows) == test.labels
     return right, converged
 

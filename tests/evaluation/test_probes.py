@@ -1,0 +1,42 @@
+"""What logistic regression finds in codes, whose penalty validation rows choose."""
+
+import numpy as np
+import pytest
+
+from aerun.evaluation import probes
+from aerun.evaluation.probes import Labelled, linear_probe
+
+
+def _rows(number: int, columns: int, seed: int) -> Labelled:
+    """Two classes apart in the first column; the others are noise."""
+    random = np.random.default_rng(seed)
+    labels = np.arange(number) % 2
+    rows = random.normal(size=(number, columns))
+    rows[:, 0] += 2 * labels
+    return Labelled(rows=rows, labels=labels)
+
+
+def test_codes_of_many_units_are_not_learned_by_heart() -> None:
+    """Among many columns a strong penalty finds the one that counts."""
+    train, validation = _rows(400, 300, 0), _rows(400, 300, 1)
+    test = _rows(2000, 300, 2)
+    free, _ = probes.logistic_regression(train, standardise=True)
+    right, converged = linear_probe(train, validation, test)
+    assert converged
+    assert right.mean() > free.score(test.rows, test.labels) + 0.005
+
+
+def test_of_equally_good_penalties_the_strongest_counts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Here of all four, as validation rows tell nothing."""
+    train, test = _rows(60, 300, 0), _rows(2000, 300, 2)
+    nothing = Labelled(rows=np.zeros((1, 300)), labels=np.array([7]))
+    right, _ = linear_probe(train, nothing, test)
+    strongest, _ = probes.logistic_regression(
+        train, standardise=True, penalty=min(probes.PENALTIES)
+    )
+    assert (right == (strongest.predict(test.rows) == test.labels)).all()
+    monkeypatch.setattr(probes, "PENALTIES", (1.0,))
+    free, _ = linear_probe(train, nothing, test)
+    assert (right != free).any()
