@@ -71,7 +71,8 @@ def label_figures(
             bar.update()
             if not converged:
                 yield f"The linear probe of {name} did not converge: a lower bound."
-            text = f"logistic regression of {len(train.rows):,} labels names rightly"
+            text = f"logistic regression of {len(train.rows):,} labels names rightly, "
+            text += f"its penalty chosen by {len(validation.rows):,} others"
             yield _share("linear_probe", name, right, f"{whose} {text}")
             right = nearest_neighbours(train, test, neighbours)
             bar.update()

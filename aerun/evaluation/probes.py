@@ -9,8 +9,8 @@ import numpy as np
 ITERATIONS = 1000
 """Of the logistic regression's solver, at most."""
 
-PENALTIES = (0.001, 0.01, 0.1, 1.0)
-"""Values of scikit-learn's C that a probe tries, the strongest penalty first."""
+INVERSE_PENALTIES = (1.0, 0.1, 0.01, 0.001)
+"""Values of scikit-learn's C that a probe tries."""
 
 _STARTS = 10  # of k-means, of which the best is kept
 
@@ -26,15 +26,15 @@ class Labelled:
 
 
 def logistic_regression(
-    train: Labelled, *, standardise: bool, penalty: float = 1.0
+    train: Labelled, *, standardise: bool, inverse_penalty: float = 1.0
 ) -> tuple[Any, bool]:
     """Fit multinomial logistic regression.
 
     Args:
         train: Rows of at least two classes.
         standardise: Whether columns are scaled to mean 0 and variance 1 first.
-        penalty: scikit-learn's C: beside the sum of all rows' losses, the squared
-            weights count 1/(2 C).
+        inverse_penalty: scikit-learn's C: beside the sum of all rows' losses, the
+            squared weights count 1/(2 C).
 
     Returns:
         It, with ``predict`` as scikit-learn has it, and whether it converged.
@@ -45,7 +45,8 @@ def logistic_regression(
     from sklearn.preprocessing import StandardScaler
 
     steps = [StandardScaler()] if standardise else []
-    model = make_pipeline(*steps, LogisticRegression(max_iter=ITERATIONS, C=penalty))
+    regression = LogisticRegression(max_iter=ITERATIONS, C=inverse_penalty)
+    model = make_pipeline(*steps, regression)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ConvergenceWarning)
         model.fit(train.rows, train.labels)
@@ -59,8 +60,8 @@ def linear_probe(
     """Which test rows logistic regression on scaled columns labels rightly.
 
     Codes of many units are easily learned by heart, so that its penalty matters: it is
-    that of ``PENALTIES`` which labels most validation rows rightly, the strongest of
-    equally good ones.
+    that of ``INVERSE_PENALTIES`` which labels most validation rows rightly, the first
+    of equally good ones.
 
     Args:
         train: Rows of at least two classes.
@@ -71,8 +72,8 @@ def linear_probe(
         [N], bool, and whether the regression converged.
     """
     fitted = (
-        logistic_regression(train, standardise=True, penalty=penalty)
-        for penalty in PENALTIES
+        logistic_regression(train, standardise=True, inverse_penalty=inverse_penalty)
+        for inverse_penalty in INVERSE_PENALTIES
     )
     probe, converged = max(
         fitted, key=lambda each: each[0].score(validation.rows, validation.labels)

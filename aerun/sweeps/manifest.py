@@ -256,6 +256,7 @@ def _job(entry: Any, place: int) -> Job:
         TypeError, KeyError, ValueError: It is none, or lies outside of the sweep.
     """
     job = Job(**{**entry, "overrides": tuple(entry["overrides"])})
+    hash(job)  # no list where a text or a number is wanted: TypeError
     parts = set(str.split(job.directory, "/"))  # no str: TypeError
     if parts <= {"", "."} or ".." in parts or job.directory.startswith("/"):
         raise ValueError("its directory is not in that of the sweep")

@@ -46,11 +46,9 @@ def rows_of(jobs: Sequence[Job], folder: Path) -> bytes:
     keys = tuple(swept(jobs))
     names = tuple(sorted({name for job in jobs for name in job.figures}, key=_order))
     head = ["job", "state", *keys, *names, "reason", "directory", "seconds"]
-    lines = (
-        _line(job, keys, names, folder)
-        for job in sorted(jobs, key=lambda job: job.number)
-    )
-    return as_csv([], head) + b"".join(lines)
+    by_number = sorted(jobs, key=lambda job: job.number)
+    lines = [_line(job, keys, names, folder) for job in by_number]
+    return as_csv([], list(dict.fromkeys(head))) + b"".join(lines)
 
 
 @lru_cache(maxsize=4096)  # of all jobs, whenever one of them changes

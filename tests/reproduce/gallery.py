@@ -68,7 +68,7 @@ def _commands(standing: Standing, picture: Picture) -> str:
     """What a reader types for it."""
     row = standing.row
     if picture.drawn_by:
-        return "`make reproduce` draws it without a run."
+        return "`make reproduce PAGES=1` draws it without a run."
     starts = {file.partition("/")[0]: None for file in picture.files}
     typed = [row.command]
     typed += [command(row.beside[start]) for start in starts if start in row.beside]

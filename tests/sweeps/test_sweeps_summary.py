@@ -96,6 +96,17 @@ def test_an_older_state_never_replaces_a_newer_one(
     assert rows_in(tmp_path)[0]["state"] == COMPLETED
 
 
+def test_a_row_follows_its_job(tmp_path: Path) -> None:
+    """Whatever changes of it, if only a figure."""
+    write_rows(write_manifest(tmp_path, [job(0, "a=0", 0.5), job(1, "a=1", 0.25)]))
+    Manifest(tmp_path).update(0, figures={"val/mse": 0.75})
+    write_rows(tmp_path)
+    assert [row["val/mse"] for row in rows_in(tmp_path)] == ["0.75", "0.25"]
+    Manifest(tmp_path).update(1, reason="because")
+    write_rows(tmp_path)
+    assert [row["reason"] for row in rows_in(tmp_path)] == ["", "because"]
+
+
 @pytest.mark.slow
 def test_the_rows_of_a_hundred_jobs_cost_little(tmp_path: Path) -> None:
     """Under 10 ms: they are written three times a job."""
@@ -103,7 +114,8 @@ def test_the_rows_of_a_hundred_jobs_cost_little(tmp_path: Path) -> None:
     jobs = [job(n, f"a={n} b={n % 3} c=1 d=2", figures=figures) for n in range(100)]
     write_manifest(tmp_path, jobs)
     durations = []
-    for _ in range(20):
+    for number in range(20):
+        Manifest(tmp_path).update(number, seconds=number / 7)
         start = time.perf_counter()
         write_rows(tmp_path)
         durations.append(time.perf_counter() - start)
