@@ -11,11 +11,11 @@ _HEAD = """# Results
 Every row is made by `make reproduce`, or `make reproduce ONLY=NAME`: on MNIST, pixels
 in [0, 1], one CPU thread; errors are those of the whole test set, likelihoods and
 attacks of its first 1000 images. Targets, and why some are missed, are in
-[targets.yaml](targets.yaml); what was found lies in `results/`, and no figure is typed
-by hand. *Ours* is the mean of the seeds, with their standard deviation and number where
-there are several (`TIER=quick` runs seed 0 alone). *Published* is what longer training
-gave elsewhere; *beside* is the same without what the row is about, or PCA of as many
-components, or what a classifier makes of the pixels themselves.
+[targets.yaml](targets.yaml); what was found lies in `results/`, and no figure of the
+table is typed by hand. *Ours* is the mean of the seeds, with their standard deviation
+and number where there are several (`TIER=quick` runs seed 0 alone). *Published* is what
+longer training gave elsewhere; *beside* is the same without what the row is about, or
+PCA of as many components, or what a classifier makes of the pixels themselves.
 
 """
 _COLUMNS = (

@@ -289,5 +289,5 @@ def test_penalty_curves_need_no_run(place: Place) -> None:
     )
     text, said = page(row(), place, picture)
     assert said == []
-    assert "*Penalties.* Two. `make reproduce` draws it without a run." in text
+    assert "*Penalties.* Two. `make reproduce PAGES=1` draws it without a run." in text
     assert asked_of(place.gallery / "mine_p.png") == ""
