@@ -1,7 +1,7 @@
 """What simple methods, which know nothing of the model, find in codes."""
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -26,13 +26,12 @@ class Labelled:
 
 
 def logistic_regression(
-    train: Labelled, *, standardise: bool, inverse_penalty: float = 1.0
+    train: Labelled, *, inverse_penalty: float = 1.0
 ) -> tuple[Any, bool]:
     """Fit multinomial logistic regression.
 
     Args:
         train: Rows of at least two classes.
-        standardise: Whether columns are scaled to mean 0 and variance 1 first.
         inverse_penalty: scikit-learn's C: beside the sum of all rows' losses, the
             squared weights count 1/(2 C).
 
@@ -41,12 +40,8 @@ def logistic_regression(
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
 
-    steps = [StandardScaler()] if standardise else []
-    regression = LogisticRegression(max_iter=ITERATIONS, C=inverse_penalty)
-    model = make_pipeline(*steps, regression)
+    model = LogisticRegression(max_iter=ITERATIONS, C=inverse_penalty)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ConvergenceWarning)
         model.fit(train.rows, train.labels)
@@ -57,7 +52,7 @@ def logistic_regression(
 def linear_probe(
     train: Labelled, validation: Labelled, test: Labelled
 ) -> tuple[np.ndarray, bool]:
-    """Which test rows logistic regression on scaled columns labels rightly.
+    """Which test rows logistic regression labels rightly, columns scaled by training.
 
     Codes of many units are easily learned by heart, so that its penalty matters: it is
     that of ``INVERSE_PENALTIES`` which labels most validation rows rightly, the first
@@ -71,8 +66,15 @@ def linear_probe(
     Returns:
         [N], bool, and whether the regression converged.
     """
+    from sklearn.preprocessing import StandardScaler
+
+    scaler = StandardScaler().fit(train.rows)
+    train, validation, test = (
+        replace(part, rows=scaler.transform(part.rows))
+        for part in (train, validation, test)
+    )
     fitted = (
-        logistic_regression(train, standardise=True, inverse_penalty=inverse_penalty)
+        logistic_regression(train, inverse_penalty=inverse_penalty)
         for inverse_penalty in INVERSE_PENALTIES
     )
     probe, converged = max(

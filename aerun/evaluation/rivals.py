@@ -25,10 +25,6 @@ class Rival:
     """What it is."""
 
 
-def _logistic(train: Labelled) -> tuple[Any, bool]:
-    return logistic_regression(train, standardise=False)
-
-
 def _nearest(train: Labelled) -> tuple[Any, bool]:
     from sklearn.neighbors import KNeighborsClassifier
 
@@ -39,9 +35,13 @@ def _nearest(train: Labelled) -> tuple[Any, bool]:
 _REGRESSION = f"logistic regression (C = 1, at most {ITERATIONS} iterations) on "
 
 RIVALS: Mapping[str, Rival] = {
-    "pca": Rival(fit=_logistic, on_codes=True, words=f"{_REGRESSION}PCA codes"),
+    "pca": Rival(
+        fit=logistic_regression, on_codes=True, words=f"{_REGRESSION}PCA codes"
+    ),
     "logistic": Rival(
-        fit=_logistic, on_codes=False, words=f"{_REGRESSION}the examples themselves"
+        fit=logistic_regression,
+        on_codes=False,
+        words=f"{_REGRESSION}the examples themselves",
     ),
     "nearest": Rival(
         fit=_nearest, on_codes=False, words="the class of the nearest labelled example"

@@ -257,8 +257,8 @@ def _job(entry: Any, place: int) -> Job:
     """
     job = Job(**{**entry, "overrides": tuple(entry["overrides"])})
     hash(job)  # no list where a text or a number is wanted: TypeError
-    parts = set(str.split(job.directory, "/"))  # no str: TypeError
-    if parts <= {"", "."} or ".." in parts or job.directory.startswith("/"):
+    lies = Path(job.directory)
+    if not lies.parts or lies.is_absolute() or ".." in lies.parts:
         raise ValueError("its directory is not in that of the sweep")
     texts = all(isinstance(text, str) for text in job.overrides)
     if job.number != place or not texts or not isinstance(job.figures, Mapping):
