@@ -19,6 +19,7 @@ from aerun import reading, seals
 from aerun.again import resume_command as resume_command
 from aerun.errors import RunDirectoryError
 from aerun.locks import lock_file, writable
+from aerun.signals import held_signals
 from aerun.tables import as_csv, columns_of, finite
 
 _STATE = "checkpoints/last.state"
@@ -70,29 +71,52 @@ def _nothing_in(path: Path) -> bool:
     return names <= {".lock", ".hydra"} and not holds_run(path)
 
 
-@contextmanager
-def claimed(path: Path, *, exact: bool) -> Iterator[Path]:
+class claimed:  # noqa: N801 - as those of contextlib
     """A directory of its own, as ``claim`` makes it, which is not left empty.
 
-    Args:
-        path: The wanted place.
-        exact: Whether the place was asked for by name.
-
-    Raises:
-        RunDirectoryError: ``exact`` and already in use.
+    Not written as a generator: where a signal comes in ``__enter__`` of one, after it
+    has made the directory, nothing would take it away.
     """
-    path = path.absolute()
-    there = next(p for p in (path, *path.parents) if p.exists())
-    directory = claim(path, exact=exact)
-    try:
-        yield directory
-    except BaseException:
+
+    def __init__(self, path: Path, *, exact: bool) -> None:
+        """Make nothing yet.
+
+        Args:
+            path: The wanted place.
+            exact: Whether the place was asked for by name.
+        """
+        self._path, self._exact = path.absolute(), exact
+        self._made: Path | None = None
+
+    def __enter__(self) -> Path:
+        """Make it.
+
+        Raises:
+            RunDirectoryError: ``exact`` and already in use.
+        """
+        places = (self._path, *self._path.parents)
+        self._there = next(place for place in places if place.exists())
+        try:
+            with held_signals():
+                self._made = claim(self._path, exact=self._exact)
+            return self._made
+        except BaseException:
+            self._remove()
+            raise
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Remove it after an error, if it is empty."""
+        if kind is not None:
+            self._remove()
+
+    def _remove(self) -> None:
+        if self._made is None:
+            return
         with suppress(OSError):  # what is not empty stays
-            for folder in (directory, *directory.parents):
-                if folder == there:
+            for folder in (self._made, *self._made.parents):
+                if folder == self._there:
                     break
                 folder.rmdir()
-        raise
 
 
 def holds_run(path: Path) -> bool:

@@ -6,7 +6,6 @@ import os
 import pickle
 import signal
 import sys
-import threading
 from abc import abstractmethod
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -22,6 +21,7 @@ from hydra.plugins.launcher import Launcher
 from aerun.config.grammar import parse
 from aerun.errors import RunFailed
 from aerun.logs import printed_level
+from aerun.signals import handled
 from aerun.sweeps.given import Given
 from aerun.sweeps.job import note, tell_failure
 from aerun.sweeps.manifest import DONE, FAILED, Manifest
@@ -145,14 +145,8 @@ def tell_stopping(number: int) -> None:
 @contextmanager
 def deaf_children() -> Iterator[None]:
     """Processes started within ignore Ctrl-C: it is for the command to stop them."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # where signals cannot be handled
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
+    with handled(signal.SIG_IGN, signal.SIGINT):
         yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _directory(overrides: Sequence[str]) -> str | None:

@@ -15,6 +15,7 @@ from types import FrameType
 from typing import Any
 
 from aerun.errors import Interrupted, RunFailed, Terminated
+from aerun.signals import STOPPING, handled
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -172,20 +173,12 @@ def _run(order: Order) -> Any:
 @contextmanager
 def _stoppable() -> Iterator[None]:
     """SIGINT and SIGTERM stop the job; while it trains, after its next step."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # where signals cannot be handled
-        return
 
     def stop(signum: int, frame: FrameType | None) -> None:
         raise Terminated if signum == signal.SIGTERM else KeyboardInterrupt
 
-    asked = (signal.SIGINT, signal.SIGTERM)
-    before = {signum: signal.signal(signum, stop) for signum in asked}
-    try:
+    with handled(stop, *STOPPING):
         yield
-    finally:
-        for signum, handler in before.items():
-            signal.signal(signum, handler)
 
 
 def _watch(leash: str) -> None:
