@@ -2,6 +2,7 @@
 
 import csv
 import json
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from PIL import Image
 
 from aerun.cli import main
 from aerun.evaluation.repeated import Repeated
+from aerun.rundir import RunDirectory
+from aerun.signals import handled
 from aerun.tasks import classify
 
 FEW = ["trainer.threads=1", "trainer.preview_every=0"]
@@ -237,3 +240,23 @@ def test_what_cannot_be_asked_is_refused(runs, capsys, run, asked, said):
     assert said in error
     assert "Traceback" not in error
     assert {path.name for path in (runs / run).iterdir()} == before
+
+
+def test_a_signal_as_the_first_table_is_there_counts_it(
+    runs: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    """What is on the disk is told of."""
+    write = RunDirectory.write_table
+
+    def stopped(self: RunDirectory, name: str, rows: Any) -> Path:
+        written = write(self, name, rows)
+        signal.raise_signal(signal.SIGINT)
+        return written
+
+    monkeypatch.setattr(RunDirectory, "write_table", stopped)
+    with handled(signal.default_int_handler, signal.SIGINT):
+        asked = ["task=classify", "run=fresh", *SMALL, "task.labels=20"]
+        assert main(asked) == 130
+    assert (
+        "classification.csv is partial: it has 1 of 3 rounds" in capsys.readouterr().err
+    )

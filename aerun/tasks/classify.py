@@ -26,6 +26,7 @@ from aerun.models.classifier import Classifier, Freeze
 from aerun.options import Count, NonNegative, Positive, Range, Seed
 from aerun.progress import progress_bar
 from aerun.rundir import RunDirectory
+from aerun.signals import held_signals
 from aerun.tasks.on_run import device_of, run_data, task_folder
 from aerun.trained import spec_of, trained_objective
 from aerun.training.finetuning import Inputs, Recipe, error_rate, fit
@@ -123,8 +124,9 @@ def _kept(
     try:
         for some in rounds:
             scores += some
-            folder.write_table(_TABLE, Contest(scores, {}).rows())
-            done += 1
+            with held_signals():  # else one could come before it is counted
+                folder.write_table(_TABLE, Contest(scores, {}).rows())
+                done += 1
     except BaseException:
         if done:
             text = "%s is partial: it has %d of %d rounds"
