@@ -112,7 +112,9 @@ class claimed:  # noqa: N801 - as those of contextlib
     def _remove(self) -> None:
         if self._made is None:
             return
-        with suppress(OSError):  # what is not empty stays
+        with held_signals(), suppress(OSError):  # what is not empty stays
+            for part in self._made.glob(".*.part"):
+                part.unlink()
             for folder in (self._made, *self._made.parents):
                 if folder == self._there:
                     break
@@ -195,8 +197,8 @@ class RunDirectory:
             for folder in [*Path(name).parents][-2::-1]:  # its own is not made again
                 (self.path / folder).mkdir(exist_ok=True)
             beside.unlink(missing_ok=True)  # of a process that died, or a link
-            beside.touch(exist_ok=False)
             try:
+                beside.touch(exist_ok=False)
                 yield beside
                 os.replace(beside, path)
             except BaseException:

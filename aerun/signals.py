@@ -3,8 +3,9 @@
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ContextDecorator, contextmanager
 from types import FrameType
+from typing import Any
 
 STOPPING = (signal.SIGINT, signal.SIGTERM)
 """Signals that ask a process to stop."""
@@ -12,25 +13,44 @@ STOPPING = (signal.SIGINT, signal.SIGTERM)
 Handler = Callable[[int, FrameType | None], object] | signal.Handlers
 
 
-@contextmanager
-def handled(handler: Handler, *signals: signal.Signals) -> Iterator[None]:
+class handled(ContextDecorator):  # noqa: N801 - as those of contextlib
     """Within, signals have another handler.
 
     Outside the main thread signals cannot be handled, and nothing changes; nor does a
     handler that is not Python's, which could not be put back.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    found = {signum: signal.getsignal(signum) for signum in signals}
-    before = {signum: old for signum, old in found.items() if old is not None}
-    try:
-        for signum in before:
-            signal.signal(signum, handler)
-        yield
-    finally:
-        for signum, old in before.items():
-            signal.signal(signum, old)
+
+    def __init__(self, handler: Handler, *signals: signal.Signals) -> None:
+        """Change nothing yet."""
+        self._handler, self._signals = handler, signals
+        self._before: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> None:
+        """Set the handler."""
+        if threading.current_thread() is not threading.main_thread():
+            return
+        try:
+            for signum in self._signals:
+                if (before := signal.getsignal(signum)) is not None:
+                    self._before[signum] = before
+                    signal.signal(signum, self._handler)
+        except BaseException:  # by a signal that still has its own
+            self.__exit__()
+            raise
+
+    def __exit__(self, *_: object) -> None:
+        """Put back all handlers, even if one that is back is called and raises."""
+        raised = None
+        while self._before:
+            try:
+                while self._before:
+                    signum = next(reversed(self._before))
+                    signal.signal(signum, self._before[signum])
+                    del self._before[signum]
+            except BaseException as error:
+                raised = error
+        if raised is not None:
+            raise raised
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import yaml
 from hydra._internal.core_plugins.basic_launcher import BasicLauncher
@@ -18,11 +18,16 @@ from omegaconf import DictConfig, OmegaConf
 from aerun.config.approve import asked
 from aerun.config.compose import contained, of_sweep
 from aerun.config.grammar import parse
+from aerun.errors import Interrupted
 from aerun.rundir import RunDirectory
 from aerun.sweeps.job import carry_out
 from aerun.sweeps.planning import Composed
+from aerun.tasks.interruption import late_signals
 
 log = logging.getLogger("aerun")
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class SerialLauncher(Launcher):
@@ -38,7 +43,9 @@ class SerialLauncher(Launcher):
         """Take Hydra's objects and the request."""
         self._basic = BasicLauncher()
         self._basic.setup(
-            hydra_context=hydra_context, task_function=task_function, config=config
+            hydra_context=hydra_context,
+            task_function=_heeding(task_function),
+            config=config,
         )
         self.config = config
         self.composed: dict[tuple[str, ...], Composed | None] = {}
@@ -84,7 +91,7 @@ class SerialLauncher(Launcher):
 
         given = JobReturn(overrides=overrides, working_dir=os.getcwd())
         try:
-            given.return_value = carry_out(
+            given.return_value = _heeding(carry_out)(
                 folder, directory, request, sweep, self._advice
             )
             given.status = JobStatus.COMPLETED
@@ -92,6 +99,24 @@ class SerialLauncher(Launcher):
             given.return_value = error
             given.status = JobStatus.FAILED
         return given
+
+
+def _heeding(call: Callable[P, T]) -> Callable[P, T]:
+    """The same, but for a signal that came too late to stop it: that stops the next.
+
+    Raises:
+        Interrupted: One came; the job itself may be completed.
+    """
+
+    def heed(*given: P.args, **named: P.kwargs) -> T:
+        with late_signals() as late:
+            try:
+                return call(*given, **named)
+            finally:
+                if late:
+                    raise Interrupted(late[-1], "Interrupted.")
+
+    return heed
 
 
 def _placed(

@@ -128,7 +128,7 @@ def _kept(
                 folder.write_table(_TABLE, Contest(scores, {}).rows())
                 done += 1
     except BaseException:
-        if done:
+        if 0 < done < number:
             text = "%s is partial: it has %d of %d rounds"
             log.warning(text, folder.path / _TABLE, done, number)
         raise

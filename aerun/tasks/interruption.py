@@ -22,6 +22,8 @@ class Wish:
 
 _wish: ContextVar[Wish | None] = ContextVar("wish", default=None)
 
+_late: ContextVar[list[int] | None] = ContextVar("late", default=None)
+
 
 @contextmanager
 def stop_signals() -> Iterator[Wish]:
@@ -40,9 +42,28 @@ def stop_signals() -> Iterator[Wish]:
             raise KeyboardInterrupt
         wish.signum = signum
 
-    outer = _wish.set(wish)
     try:
         with handled(note, *STOPPING):
-            yield wish
+            outer = _wish.set(wish)
+            try:
+                yield wish
+            finally:
+                _wish.reset(outer)
     finally:
-        _wish.reset(outer)
+        if wish.signum is not None and (late := _late.get()) is not None:
+            late.append(wish.signum)
+
+
+@contextmanager
+def late_signals() -> Iterator[list[int]]:
+    """Gives the signals that were wishes within, heeded there or not.
+
+    One that comes as a training draws its last pictures stops nothing any more, but
+    should stop what comes after it.
+    """
+    late: list[int] = []
+    outer = _late.set(late)
+    try:
+        yield late
+    finally:
+        _late.reset(outer)

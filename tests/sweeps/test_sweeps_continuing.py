@@ -1,5 +1,6 @@
 """A sweep that failed or was stopped is continued: nothing is lost, nothing twice."""
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from aerun.cli import main
 from aerun.errors import Interrupted
 from aerun.rundir import RunDirectory
 from aerun.sweeps.manifest import Manifest
+from aerun.tasks.interruption import stop_signals
 
 pytest_plugins = ["sweeping"]
 
@@ -115,6 +117,26 @@ def test_an_interruption_says_how_to_go_on(trainings, capsys, stop) -> None:
     again()
     assert [seed for seed, _ in trainings.done] == [0, 1, 1, 2]
     assert places() == ["0", "1", "2"]
+
+
+@pytest.mark.parametrize("launching", [[], ["+hydra.job.env_set.A=b"]])
+@pytest.mark.parametrize("rate", ["0.1", "5"], ids=["completed", "failed"])
+def test_a_signal_too_late_for_a_job_stops_the_sweep(
+    trainings: Trainings, launching: list[str], rate: str
+) -> None:
+    """One that comes as the job draws its last pictures; what it made is kept."""
+
+    def end(config: dict, directory: Path) -> None:
+        with stop_signals():
+            signal.raise_signal(signal.SIGTERM)
+
+    trainings.during = end
+    line = ("seed=0,1,2", f"trainer.lr={rate}", *launching)
+    sweep(*line, code=143)
+    assert states() == ["completed" if rate == "0.1" else "failed", *2 * ["pending"]]
+    trainings.during = lambda config, directory: None
+    again(*launching, code=0 if rate == "0.1" else 1)
+    assert "pending" not in states()
 
 
 def test_what_a_killed_sweep_left_is_found(trainings: Trainings) -> None:
