@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from aerun.claims import holds_run
 from aerun.config.stored import check_stored, find_run, stored_config, trusted_config
 from aerun.config.trust import NOTHING_ELSE
-from aerun.rundir import RunDirectory, holds_run
+from aerun.rundir import RunDirectory
 from aerun.trained import Trained, trained
 from aerun.wiring import modules_beside
 

@@ -12,10 +12,11 @@ import yaml
 from comparing import run_of, write_run
 
 import aerun
+from aerun.claims import claim
 from aerun.cli import main
 from aerun.config.several import recorded_run
 from aerun.errors import RunDirectoryError, StorageError
-from aerun.rundir import RunDirectory, claim
+from aerun.rundir import RunDirectory
 
 RELEASED = Path(__file__).with_name("released") / "0.1.0"
 

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 import torch
 
+from aerun.claims import claim
 from aerun.errors import RunDirectoryError
-from aerun.rundir import RunDirectory, claim
+from aerun.rundir import RunDirectory
 
 # -- claims --------------------------------------------------------------------------
 

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from aerun.rundir import RunDirectory, claimed
+from aerun.claims import claimed
+from aerun.rundir import RunDirectory
 from aerun.signals import STOPPING, handled, held_signals
 from aerun.tasks.interruption import stop_signals
 

@@ -205,10 +205,10 @@ def _on_runs(composer: Any, overrides: Sequence[str], config_dir: str | None) ->
     """Carry out a task that reads several runs, in a directory of its own."""
     from hydra.core.hydra_config import HydraConfig
 
+    from aerun.claims import claimed
     from aerun.config.approve import place_of
     from aerun.config.several import runs_request
     from aerun.config.trust import Trust
-    from aerun.rundir import claimed
     from aerun.wiring import make
 
     trust = Trust(config_dir=config_dir)

@@ -9,7 +9,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from aerun import rundir
+from aerun import claims, rundir
 from aerun.build import (
     build_objective,
     build_tracker,
@@ -134,7 +134,7 @@ def claim_output(config: DictConfig, output: str) -> Path:
         RunDirectoryError: It was typed and is in use.
     """
     path, exact = place_of(config, output)
-    return rundir.claim(path, exact=exact)
+    return claims.claim(path, exact=exact)
 
 
 def place_of(config: DictConfig, output: str) -> tuple[Path, bool]:

@@ -12,6 +12,7 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from aerun.claims import holds_run
 from aerun.compiling import missing
 from aerun.config.compose import Composer, plain
 from aerun.config.explaining import unreadable
@@ -21,7 +22,7 @@ from aerun.data import DatasetOptions
 from aerun.data.recorded import problem_with_record
 from aerun.errors import RunDirectoryError
 from aerun.resolving import CONTINUABLE, FORMAT
-from aerun.rundir import RunDirectory, holds_run
+from aerun.rundir import RunDirectory
 from aerun.wiring import locate
 
 log = logging.getLogger("aerun")

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import torch
 
+from aerun.claims import holds_run
 from aerun.config.several import recorded_run
 from aerun.config.trust import Trust
 from aerun.evaluation.comparability import COMPARABLE
 from aerun.evaluation.comparison import CURVES, Comparison, compare_runs
 from aerun.evaluation.recorded import RecordedRun
 from aerun.progress import progress_bar
-from aerun.rundir import RunDirectory, holds_run
+from aerun.rundir import RunDirectory
 from aerun.sweeps.doubts import again
 from aerun.sweeps.knobs import knobs_of
 from aerun.sweeps.manifest import COMPLETED, Job, Manifest

@@ -11,12 +11,13 @@ import numpy as np
 import torch
 
 from aerun.build import load_source
+from aerun.claims import claimed
 from aerun.data import Data, DatasetOptions, Spec, Split, prepare
 from aerun.data.classes import excluded_classes
 from aerun.data.mapped import block_slices
 from aerun.progress import progress_bar
 from aerun.resolving import best_device
-from aerun.rundir import RunDirectory, claimed
+from aerun.rundir import RunDirectory
 from aerun.trained import trained
 
 log = logging.getLogger("aerun")

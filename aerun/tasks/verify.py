@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from aerun.again import resume_command
 from aerun.build import Built, build, load_data
 from aerun.compiling import missing
 from aerun.data import Data
@@ -15,7 +16,7 @@ from aerun.errors import NotTheSame, RunDirectoryError
 from aerun.evaluation.splits import evaluate
 from aerun.options import Natural, Positive
 from aerun.resolving import best_device, why_absent
-from aerun.rundir import RunDirectory, resume_command
+from aerun.rundir import RunDirectory
 from aerun.settling import threads
 from aerun.tables import finite
 from aerun.tasks.agreement import Agreement, of_figures, of_rows, of_steps

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from aerun import rundir
 from aerun.cli import main
 from aerun.tasks import train
 
@@ -40,7 +39,7 @@ def refused(
         before = set(here.rglob("*"))
         with monkeypatch.context() as patch:
             if not claims:
-                patch.setattr(rundir, "claim", claimed)
+                patch.setattr(claims, "claim", claimed)
             code = main(list(arguments))
         printed = capsys.readouterr()
         assert "Traceback" not in printed.err, printed.err

@@ -13,8 +13,9 @@ from typing import Any
 
 from targets import Row
 
+from aerun.claims import holds_run
 from aerun.locks import awaited_lock
-from aerun.rundir import RunDirectory, holds_run
+from aerun.rundir import RunDirectory
 
 STALE = "stale: options changed since"
 Run = Callable[..., str]

@@ -18,7 +18,7 @@ from counting import Counts
 from PIL import Image
 
 from aerun import reading
-from aerun.rundir import holds_run
+from aerun.claims import holds_run
 from aerun.sweeps.manifest import Manifest
 
 WEIGHTS = ("checkpoints/last.safetensors", "checkpoints/best.safetensors")

@@ -11,7 +11,7 @@ from commanding import Run, Warm
 from counting import Hurt
 from hurting import Whole, epochs_of
 
-from aerun.rundir import claim
+from aerun.claims import claim
 
 pytestmark = pytest.mark.slow
 
