@@ -31,6 +31,7 @@ from targets import ROOT, Row, read
 from aerun.progress import progress_bar
 from aerun.rundir import RunDirectory
 from aerun.settling import num_cores
+from aerun.signals import handled
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -57,8 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ]
     pictures = read_pictures(rows)
     with_section(_readme(place), [])  # a README without a place for it costs no run
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    failed = 0 if asked.pages else _run(work, place, asked.jobs, commands)
+    with handled(signal.default_int_handler, signal.SIGTERM):
+        failed = 0 if asked.pages else _run(work, place, asked.jobs, commands)
     standings = [standing(row, place) for row in rows]
     for said in draw(standings, pictures, place):
         print(f"Not drawn: {said}", file=sys.stderr)

@@ -119,17 +119,22 @@ def test_the_pages_are_what_is_kept(
         assert path.read_text(encoding="utf-8") == text, path
 
 
+def visible(folder: Path) -> list[Path]:
+    """What is in a folder but for files that are not in their places yet."""
+    return [path for path in folder.iterdir() if not path.name.startswith(".")]
+
+
 def test_what_is_kept_belongs_to_a_row() -> None:
     """No figures and no pictures of rows that are no more."""
     keys = {each.key for each in ROWS}
-    assert {path.stem for path in HERE.kept.glob("*")} <= keys
+    assert {path.stem for path in visible(HERE.kept)} <= keys
     names = {
         f"{key}_{one.name}.png"
         for key, many in read_pictures(ROWS).items()
         for one in many
     }
-    assert {path.name for path in HERE.gallery.glob("*")} <= names
-    for path in HERE.kept.glob("*"):
+    assert {path.name for path in visible(HERE.gallery)} <= names
+    for path in visible(HERE.kept):
         assert json.loads(path.read_text()).keys() == {"asked", "versions", "seeds"}
 
 

@@ -131,11 +131,11 @@ def test_a_killed_search_equals_one_that_was_not(warm: Warm, alone: Path) -> Non
     warm.done(*SEARCH, *small, "hydra.sweep.dir=whole", **quick, seconds=600)
     run = warm.start(*SEARCH, *small, "hydra.sweep.dir=killed", cwd=alone)
     manifest, end = Manifest(alone / "killed"), time.monotonic() + 300
-    while time.monotonic() < end:
-        time.sleep(0.05)
-        if manifest.exists and sum(j.state in DONE for j in manifest.jobs()) >= 7:
-            break
-    time.sleep(0.3)
+    while not (manifest.exists and sum(j.state in DONE for j in manifest.jobs()) >= 7):
+        assert time.monotonic() < end
+        assert run.poll() is None, run.said
+        time.sleep(0.01)
+    time.sleep(0.1)
     run.send(signal.SIGKILL)
     run.wait()
     before = [job for job in manifest.jobs() if job.state in DONE]

@@ -42,7 +42,7 @@ def test_a_sweep_killed_in_the_middle_ends_as_if_it_were_not(
     warm.done("-m", *JOBS, "hydra.sweep.dir=whole", cwd=tmp_path, seconds=300)
     killed, whole = tmp_path / "killed", tmp_path / "whole"
     run = warm.start("-m", *JOBS, "hydra.sweep.dir=killed", cwd=tmp_path)
-    run.until(killed / "5/checkpoints/last.state")
+    run.until(killed / "5/checkpoints/last.state", seconds=300)
     assert run.send(signal.SIGKILL)
     run.wait()
     assert not (killed / "5/summary.json").is_file()

@@ -109,16 +109,16 @@ def test_a_row_follows_its_job(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_rows_of_a_hundred_jobs_cost_little(tmp_path: Path) -> None:
-    """Under 10 ms: they are written three times a job."""
+    """Under 10 ms of a processor: they are written three times a job."""
     figures = {f"test/figure_{i}": i / 3 for i in range(25)}
     jobs = [job(n, f"a={n} b={n % 3} c=1 d=2", figures=figures) for n in range(100)]
     write_manifest(tmp_path, jobs)
     durations = []
     for number in range(20):
         Manifest(tmp_path).update(number, seconds=number / 7)
-        start = time.perf_counter()
+        start = time.process_time()
         write_rows(tmp_path)
-        durations.append(time.perf_counter() - start)
+        durations.append(time.process_time() - start)
     assert min(durations) < 0.010
 
 

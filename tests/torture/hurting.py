@@ -7,7 +7,7 @@ import random
 import shutil
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -202,6 +202,36 @@ def hit(ended_by_it: bool, directory: Path, whole: Whole, counts: Counts) -> boo
     training = ended_by_it and 0 < epochs < last
     counts["training"] = counts.get("training", 0) + training
     return ended_by_it
+
+
+def hurt_in_training(
+    warm: Warm, whole: Whole, directory: Path, counts: Counts, *,
+    once: str, act: Callable[[Run], object], code: int, left: Path | None = None,
+) -> Run:  # fmt: skip
+    """A run that something is done to once a file is there, and that ends by it.
+
+    Where it had ended before, on a busy machine, another one is begun.
+
+    Args:
+        warm: Starts it.
+        whole: Of the same kind.
+        directory: The run's.
+        counts: What is counted.
+        once: The file, relative.
+        act: What is done.
+        code: The exit code of a run that ends by it.
+        left: Where the directory is then; None: in its place.
+    """
+    left = left or directory
+    for _ in range(5):
+        run = warm.start(*whole.kind.command(directory), cwd=directory.parent)
+        run.until(directory / once)
+        act(run)
+        if hit(run.wait() == code, left, whole, counts):
+            return run
+        assert run.code == 0, run.said
+        shutil.rmtree(left)
+    raise AssertionError(f"it always ends before: {run.said}")
 
 
 def go_on(warm: Warm, kind: Kind, directory: Path, options: Sequence[str] = ()) -> str:
