@@ -1,7 +1,6 @@
 """Automatic choices that are measured: which, when, and that they leave no trace."""
 
 import os
-import time
 
 import pytest
 import torch
@@ -78,14 +77,32 @@ def test_the_fewest_threads_than_which_none_is_clearly_faster(times, number):
     assert fastest(times) == number
 
 
-def test_all_numbers_take_turns_and_the_waits_are_seen():
+class Clock:
+    """Goes on where it is told to, whatever else the machine does meanwhile."""
+
+    now = 0.0
+
+    def perf_counter(self) -> float:
+        """Seconds."""
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """What steps are measured by."""
+    made = Clock()
+    monkeypatch.setattr(settling, "time", made)
+    return made
+
+
+def test_all_numbers_take_turns_and_the_waits_are_seen(clock):
     """Steps that wait under two threads are measured as they are; then it ends."""
     seen = []
 
     def steps():
         while True:
             seen.append(torch.get_num_threads())
-            time.sleep(0.05 if seen[-1] == 2 else 0.001)
+            clock.now += 0.05 if seen[-1] == 2 else 0.001
             yield
 
     before = torch.get_num_threads()
@@ -96,7 +113,7 @@ def test_all_numbers_take_turns_and_the_waits_are_seen():
     assert fastest(times) == 1
 
 
-def test_turns_begin_with_another_number_each_round(monkeypatch):
+def test_turns_begin_with_another_number_each_round(monkeypatch, clock):
     """So that who is first of a round has no advantage."""
     monkeypatch.setattr(settling, "_TURN", 0.001)
     firsts = []
@@ -104,7 +121,7 @@ def test_turns_begin_with_another_number_each_round(monkeypatch):
     def steps():
         while True:
             firsts.append(torch.get_num_threads())
-            time.sleep(0.002)
+            clock.now += 0.002
             yield
 
     seconds_per_step(steps(), [1, 2])
@@ -186,7 +203,7 @@ def test_the_measured_number_is_written_and_used_again_on_resume(
 
 
 @pytest.fixture
-def compiled(monkeypatch):
+def compiled(monkeypatch, clock):
     """Says how long steps take plain and compiled; None: they do not compile."""
 
     def say(plain, compiled):
@@ -194,7 +211,7 @@ def compiled(monkeypatch):
             while True:
                 if compile and compiled is None:
                     raise RuntimeError("no such operation")
-                time.sleep(compiled if compile else plain)
+                clock.now += compiled if compile else plain
                 yield
 
         monkeypatch.setattr(settling, "_steps", steps)
