@@ -1,6 +1,7 @@
 """aerun from Python: the command as a function, and trained models ready for use."""
 
 import shlex
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -72,18 +73,23 @@ def run(overrides: Sequence[str] = ()) -> Run:
         BadRequest: The request has mistakes; nothing was started.
         AerunError: The run failed.
         Interrupted: A signal stopped it, as KeyboardInterrupt would.
+        KeyboardInterrupt: Ctrl-C came as it drew its last pictures; it is whole.
     """
     from aerun.argv import split_flags, value_of
     from aerun.cli.requests import request
     from aerun.config.mistakes import BadRequest, Mistake
     from aerun.logs import set_up_console
+    from aerun.tasks.interruption import late_signals
 
     flags, values = split_flags(overrides)
     if flags:
         problem = "is for the command line; aerun.run makes one run."
         raise BadRequest([Mistake(typed=flags[0], problem=problem)])
     set_up_console()
-    outcome = request(values)
+    with late_signals() as late:
+        outcome = request(values)
+    for signum in late[-1:]:  # the process's own handler says what comes of it
+        signal.raise_signal(signum)
     if not isinstance(outcome, Path):
         problem = "makes no run; it is for the command line."
         raise BadRequest([Mistake(typed="task", problem=problem)])

@@ -66,6 +66,7 @@ class claimed:  # noqa: N801 - as those of contextlib
             exact: Whether the place was asked for by name.
         """
         self._path, self._exact = path.absolute(), exact
+        self._there: Path | None = None
         self._made: Path | None = None
 
     def __enter__(self) -> Path:
@@ -93,8 +94,12 @@ class claimed:  # noqa: N801 - as those of contextlib
         if self._made is None:
             return
         with held_signals(), suppress(OSError):  # what is not empty stays
-            for part in self._made.glob(".*.part"):
-                part.unlink()
+            for inner in sorted(self._made.rglob("*"), reverse=True):
+                if inner.is_dir():
+                    with suppress(OSError):
+                        inner.rmdir()
+                elif inner.name.endswith(".part"):  # never to be whole
+                    inner.unlink()
             for folder in (self._made, *self._made.parents):
                 if folder == self._there:
                     break

@@ -6,7 +6,6 @@ knows nothing of how many there were.
 """
 
 import os
-import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -18,9 +17,9 @@ from torch import Tensor
 
 from aerun.errors import BadUse, Terminated
 from aerun.launched import is_first, num_ranks
+from aerun.signals import STOPPING
 
 _PATIENCE = timedelta(hours=6)  # what one of them evaluates and draws, the others await
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Ranks:
@@ -62,7 +61,7 @@ class Ranks:
         The same bits in each of them.
         """
         wish = self.wish()
-        asked = tensors[0].new_tensor([float(wish == signum) for signum in _SIGNALS])
+        asked = tensors[0].new_tensor([float(wish == signum) for signum in STOPPING])
         flat = torch.cat([*(t.reshape(-1) for t in tensors), asked])
         dist.all_reduce(flat)
         *sums, heard = flat.split([*(t.numel() for t in tensors), len(asked)])
@@ -74,7 +73,7 @@ class Ranks:
     def listen(self) -> None:
         """Learn of wishes to stop; to be called by all at the same step."""
         if self._heard is not None:
-            for signum, count in zip(_SIGNALS, self._heard.tolist(), strict=True):
+            for signum, count in zip(STOPPING, self._heard.tolist(), strict=True):
                 self.signum = int(signum) if count else self.signum
 
     @torch.no_grad()

@@ -3,7 +3,7 @@
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ContextDecorator, contextmanager
+from contextlib import ExitStack, contextmanager
 from types import FrameType
 from typing import Any
 
@@ -13,7 +13,7 @@ STOPPING = (signal.SIGINT, signal.SIGTERM)
 Handler = Callable[[int, FrameType | None], object] | signal.Handlers
 
 
-class handled(ContextDecorator):  # noqa: N801 - as those of contextlib
+class handled:  # noqa: N801 - as those of contextlib
     """Within, signals have another handler.
 
     Outside the main thread signals cannot be handled, and nothing changes; nor does a
@@ -38,17 +38,17 @@ class handled(ContextDecorator):  # noqa: N801 - as those of contextlib
             self.__exit__()
             raise
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *error: object) -> None:
         """Put back all handlers, even if one that is back is called and raises."""
         raised = None
-        while self._before:
+        for _ in range(1 + len(self._before)):
             try:
                 while self._before:
                     signum = next(reversed(self._before))
                     signal.signal(signum, self._before[signum])
                     del self._before[signum]
-            except BaseException as error:
-                raised = error
+            except BaseException as stop:
+                raised = stop
         if raised is not None:
             raise raised
 
@@ -57,12 +57,13 @@ class handled(ContextDecorator):  # noqa: N801 - as those of contextlib
 def held_signals() -> Iterator[None]:
     """Signals that ask to stop, and come within, are handled at its end.
 
-    For a step that must be noted where it is done, as that a folder was made.
+    For a step that must be noted where it is done, as that a folder was made. All of
+    them are, though the handler of one raises.
     """
-    came: list[int] = []
-    try:
-        with handled(lambda signum, frame: came.append(signum), *STOPPING):
+    with ExitStack() as at_the_end:
+
+        def hold(signum: int, frame: FrameType | None) -> None:
+            at_the_end.callback(signal.raise_signal, signum)
+
+        with handled(hold, *STOPPING):
             yield
-    finally:
-        for signum in came:
-            signal.raise_signal(signum)

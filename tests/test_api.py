@@ -1,12 +1,17 @@
 """aerun from Python: the command as a function, and a trained model's methods."""
 
+import signal
+
 import numpy as np
 import pytest
 from making import draw_nothing
 from sklearn.datasets import load_digits
 
 import aerun
+from aerun.api import Run
 from aerun.config.mistakes import BadRequest
+from aerun.signals import handled
+from aerun.tasks import train
 
 pytestmark = pytest.mark.usefixtures("unpictured")
 
@@ -146,3 +151,20 @@ def test_a_task_inside_a_run_returns_that_run(vae, tmp_path, monkeypatch):
     run = aerun.run(["task=reconstruct", f"run={vae.directory}"])
     assert run.directory == vae.directory.resolve()
     assert run.summary == vae.summary
+
+
+def test_a_signal_too_late_for_a_run_is_the_caller_s(alone, monkeypatch):
+    """Ctrl-C as the page is drawn: the run is whole, and a loop over runs ends."""
+    show = train._show
+
+    def interrupted(*given, **named):
+        signal.raise_signal(signal.SIGINT)
+        show(*given, **named)
+
+    monkeypatch.setattr(train, "_show", interrupted)
+    with (
+        handled(signal.default_int_handler, signal.SIGINT),
+        pytest.raises(KeyboardInterrupt),
+    ):
+        aerun.run([*SMALL, "hydra.run.dir=run"])
+    assert Run(alone / "run").summary["status"] == "completed"

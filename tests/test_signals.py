@@ -71,9 +71,13 @@ def stopped_at(
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("signum", STOPPING)
-@pytest.mark.parametrize("there", [[], ["runs/one"]], ids=["new", "taken"])
+@pytest.mark.parametrize(
+    ("there", "exact"),
+    [([], False), (["runs/one"], False), (["runs"], True)],
+    ids=["new", "taken", "exact"],
+)
 def test_a_signal_at_any_instant_leaves_no_empty_folder(
-    tmp_path: Path, there: list[str], signum: int
+    tmp_path: Path, there: list[str], exact: bool, signum: int
 ) -> None:
     """From before the folder is made until its user has written the first file."""
     for name in there:
@@ -82,8 +86,8 @@ def test_a_signal_at_any_instant_leaves_no_empty_folder(
     kept = []
 
     def enter() -> None:
-        with claimed(tmp_path / "runs" / "one", exact=False) as folder:
-            RunDirectory(folder).write("table.csv", b"1")
+        with claimed(tmp_path / "runs" / "one", exact=exact) as folder:
+            RunDirectory(folder).write("deep/table.csv", b"1")
             sys.settrace(None)
 
     for instant in count(1):
@@ -95,9 +99,11 @@ def test_a_signal_at_any_instant_leaves_no_empty_folder(
             assert [signal.getsignal(each) for each in STOPPING] == [stop, stop]
             found = set(tmp_path.rglob("*")) - set(before)
             if written := [path for path in found if path.name == "table.csv"]:
-                shutil.rmtree(written[0].parent)
+                shutil.rmtree(written[0].parents[1])
             else:
                 assert not found, instant
+        else:
+            pytest.fail(f"nobody heard the signal at instant {instant}")
     assert len(kept) > 20
     assert len(sorted(tmp_path.rglob("*"))) > len(before)
 
@@ -106,17 +112,35 @@ def test_a_held_signal_is_handled_at_the_end() -> None:
     """What is begun is done first; an error within does not lose the signal."""
     done = []
 
-    @held_signals()
     def step(signum: int, *, fails: bool) -> None:
-        signal.raise_signal(signum)
-        done.append(signum)
-        assert not fails
+        with held_signals():
+            signal.raise_signal(signum)
+            done.append(signum)
+            assert not fails
 
     with pytest.raises(Stopped):
         step(signal.SIGTERM, fails=False)
     with pytest.raises(Stopped):
         step(signal.SIGINT, fails=True)
     assert done == [signal.SIGTERM, signal.SIGINT]
+
+
+def test_two_held_signals_are_both_handled() -> None:
+    """Though the handler of each raises."""
+    heard = []
+
+    def hear(signum: int, frame: FrameType | None) -> None:
+        heard.append(signum)
+        raise Stopped
+
+    def step() -> None:
+        with held_signals():
+            for signum in STOPPING:
+                signal.raise_signal(signum)
+
+    with handled(hear, *STOPPING), pytest.raises(Stopped):
+        step()
+    assert sorted(heard) == sorted(STOPPING)
 
 
 def test_a_wish_to_stop_hears_a_held_signal() -> None:
@@ -131,10 +155,10 @@ def test_handlers_are_as_before() -> None:
     """After an error, too."""
     found = []
 
-    @handled(signal.SIG_IGN, *STOPPING)
     def fails() -> None:
-        found.append(signal.getsignal(signal.SIGTERM))
-        raise ValueError
+        with handled(signal.SIG_IGN, *STOPPING):
+            found.append(signal.getsignal(signal.SIGTERM))
+            raise ValueError
 
     with pytest.raises(ValueError):
         fails()

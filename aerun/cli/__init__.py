@@ -9,6 +9,7 @@ from pathlib import Path
 from aerun.argv import config_dir_of, console_level, given, split_flags
 from aerun.errors import AerunError, Interrupted, Terminated
 from aerun.launched import is_first
+from aerun.signals import STOPPING
 
 _noted: list[BaseException] = []
 """What signals outside a training have raised."""
@@ -102,11 +103,10 @@ def console() -> int:
         _noted.append(stop)
         raise stop
 
-    asked = (signal.SIGINT, signal.SIGTERM)
-    for signum in asked:
+    for signum in STOPPING:
         signal.signal(signum, note)
     code = main()
-    for signum in asked:
+    for signum in STOPPING:
         signal.signal(signum, signal.SIG_IGN)
     return code
 

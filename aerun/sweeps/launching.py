@@ -4,7 +4,7 @@ import logging
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import partial, wraps
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -102,19 +102,27 @@ class SerialLauncher(Launcher):
 
 
 def _heeding(call: Callable[P, T]) -> Callable[P, T]:
-    """The same, but for a signal that came too late to stop it: that stops the next.
+    """A call that ends a sweep where a signal came too late to end the call's training.
+
+    The training was at its last pictures, say. What the call raises besides for its
+    job is in the sweep's manifest.
 
     Raises:
-        Interrupted: One came; the job itself may be completed.
+        Interrupted: Such a signal came, or one that did stop the training.
     """
 
+    @wraps(call)
     def heed(*given: P.args, **named: P.kwargs) -> T:
         with late_signals() as late:
             try:
-                return call(*given, **named)
-            finally:
+                result = call(*given, **named)
+            except Exception as error:
                 if late:
-                    raise Interrupted(late[-1], "Interrupted.")
+                    raise Interrupted(late[-1], "Interrupted.") from error
+                raise
+        if late:
+            raise Interrupted(late[-1], "Interrupted.")
+        return result
 
     return heed
 

@@ -7,8 +7,8 @@ import pickle
 import signal
 import sys
 from abc import abstractmethod
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Generator, Sequence
+from contextlib import AbstractContextManager, closing
 from functools import lru_cache
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -142,11 +142,9 @@ def tell_stopping(number: int) -> None:
         log.info("Stopping %s, which save what they are at; Ctrl-C: at once.", jobs)
 
 
-@contextmanager
-def deaf_children() -> Iterator[None]:
+def deaf_children() -> AbstractContextManager[None]:
     """Processes started within ignore Ctrl-C: it is for the command to stop them."""
-    with handled(signal.SIG_IGN, signal.SIGINT):
-        yield
+    return handled(signal.SIG_IGN, signal.SIGINT)
 
 
 def _directory(overrides: Sequence[str]) -> str | None:

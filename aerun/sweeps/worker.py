@@ -8,7 +8,12 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext, redirect_stdout
+from contextlib import (
+    AbstractContextManager,
+    contextmanager,
+    nullcontext,
+    redirect_stdout,
+)
 from dataclasses import dataclass, field
 from functools import partial
 from types import FrameType
@@ -170,15 +175,13 @@ def _run(order: Order) -> Any:
     return returned
 
 
-@contextmanager
-def _stoppable() -> Iterator[None]:
+def _stoppable() -> AbstractContextManager[None]:
     """SIGINT and SIGTERM stop the job; while it trains, after its next step."""
 
     def stop(signum: int, frame: FrameType | None) -> None:
         raise Terminated if signum == signal.SIGTERM else KeyboardInterrupt
 
-    with handled(stop, *STOPPING):
-        yield
+    return handled(stop, *STOPPING)
 
 
 def _watch(leash: str) -> None:

@@ -39,7 +39,7 @@ def refused(
         before = set(here.rglob("*"))
         with monkeypatch.context() as patch:
             if not claims:
-                patch.setattr(claims, "claim", claimed)
+                patch.setattr("aerun.claims.claim", claimed)
             code = main(list(arguments))
         printed = capsys.readouterr()
         assert "Traceback" not in printed.err, printed.err

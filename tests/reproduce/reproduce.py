@@ -60,12 +60,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with_section(_readme(place), [])  # a README without a place for it costs no run
     with handled(signal.default_int_handler, signal.SIGTERM):
         failed = 0 if asked.pages else _run(work, place, asked.jobs, commands)
-    standings = [standing(row, place) for row in rows]
-    for said in draw(standings, pictures, place):
-        print(f"Not drawn: {said}", file=sys.stderr)
-    for path, text in generated(standings, pictures, place).items():
-        RunDirectory(path.parent).write(path.name, text.encode())
-        print(f"Written: {path}")
+        standings = [standing(row, place) for row in rows]
+        for said in draw(standings, pictures, place):
+            print(f"Not drawn: {said}", file=sys.stderr)
+        for path, text in generated(standings, pictures, place).items():
+            RunDirectory(path.parent).write(path.name, text.encode())
+            print(f"Written: {path}")
     return min(failed, 1)
 
 

@@ -121,7 +121,7 @@ def test_the_pages_are_what_is_kept(
 
 def visible(folder: Path) -> list[Path]:
     """What is in a folder but for files that are not in their places yet."""
-    return [path for path in folder.iterdir() if not path.name.startswith(".")]
+    return [path for path in folder.iterdir() if not path.name.endswith(".part")]
 
 
 def test_what_is_kept_belongs_to_a_row() -> None:

@@ -207,6 +207,7 @@ def hit(ended_by_it: bool, directory: Path, whole: Whole, counts: Counts) -> boo
 def hurt_in_training(
     warm: Warm, whole: Whole, directory: Path, counts: Counts, *,
     once: str, act: Callable[[Run], object], code: int, left: Path | None = None,
+    midway: bool = False,
 ) -> Run:  # fmt: skip
     """A run that something is done to once a file is there, and that ends by it.
 
@@ -221,15 +222,19 @@ def hurt_in_training(
         act: What is done.
         code: The exit code of a run that ends by it.
         left: Where the directory is then; None: in its place.
+        midway: Whether epochs must be left to train.
     """
     left = left or directory
     for _ in range(5):
         run = warm.start(*whole.kind.command(directory), cwd=directory.parent)
         run.until(directory / once)
         act(run)
+        counts.update(hit=0, training=0)
         if hit(run.wait() == code, left, whole, counts):
-            return run
-        assert run.code == 0, run.said
+            if counts["training"] or not midway:
+                return run
+        else:
+            assert run.code == 0, run.said
         shutil.rmtree(left)
     raise AssertionError(f"it always ends before: {run.said}")
 
